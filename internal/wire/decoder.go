@@ -164,3 +164,6 @@ func isASCII(b []byte) bool {
 	}
 	return true
 }
+
+// Raw returns the bytes of m as they stood on the wire. It is for the message that Next returned last.
+func (d *Decoder) Raw(m Message) []byte { return d.buf[d.r-m.Size : d.r : d.r] }

@@ -1,0 +1,147 @@
+package repl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/rpckids/rpckids/console"
+)
+
+// command asks for a command, which may take several lines, and returns it; a paste may hold several commands. A ctrl+c or ctrl+d in
+// the middle of one clears it and is no error: then there is no command.
+func (r *REPL) command() (commands []string, err error) {
+	before := ""
+	for {
+		prompt := continuation
+		if before == "" {
+			prompt = console.Printable(r.session.Prompt()) + "> "
+		}
+		text := r.text
+		r.text = ""
+		line, external, err := r.lines.Line(prompt, before, text)
+		started := before != "" || line != ""
+		switch {
+		case err != nil && started && (errors.Is(err, errInterrupt) || errors.Is(err, io.EOF)):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case external:
+			r.text, err = r.editExternally(before + r.pastes.expand(line))
+			if err != nil {
+				r.say("error: " + console.Printable(err.Error()))
+			}
+			return nil, nil
+		}
+		commands, before = split(before + r.pastes.expand(line))
+		if before == "" {
+			return commands, nil
+		}
+		if len(commands) > 0 {
+			// The end of a paste is not a command yet. What came before it runs, the rest is left on the line.
+			r.text = oneLine(before)
+			return commands, nil
+		}
+	}
+}
+
+// split cuts a text into commands: one a line, or more lines where JSON goes on. rest is a command that the text ends within,
+// with a newline after it, "" when there is none.
+func split(text string) (commands []string, rest string) {
+	for line := range strings.Lines(text) {
+		command := rest + strings.TrimRight(line, "\r\n")
+		if console.Incomplete(command) {
+			rest = command + "\n"
+			continue
+		}
+		rest = ""
+		if strings.TrimSpace(command) != "" {
+			commands = append(commands, command)
+		}
+	}
+	return commands, rest
+}
+
+// runAll runs commands until one wants something of the face, or one is interrupted.
+func (r *REPL) runAll(ctx context.Context, commands []string) console.Next {
+	for i, c := range commands {
+		if len(commands) > 1 { // pasted: show what each outcome belongs to
+			prompt := console.Printable(r.session.Prompt()) + "> "
+			_, _ = fmt.Fprintln(r.out, r.style.as(Prompt, prompt)+visible(oneLine(c)))
+		}
+		next, interrupted := r.run(ctx, c)
+		if next != console.Stay {
+			return next
+		}
+		if left := len(commands) - i - 1; interrupted && left > 0 {
+			r.say(fmt.Sprintf("%d more pasted lines do not run", left))
+			break
+		}
+	}
+	return console.Stay
+}
+
+// run runs one command; ctrl+c cancels it.
+func (r *REPL) run(ctx context.Context, command string) (next console.Next, interrupted bool) {
+	r.asked = time.Time{}
+	r.session.History().Add(command)
+	running, stop := r.interruptible(ctx)
+	defer stop()
+	result, err := r.session.Exec(running, command)
+	if interrupted = running.Err() != nil; interrupted {
+		_, _ = fmt.Fprintln(r.out) // the terminal has written ^C
+	}
+	r.print(result, err)
+	switch result.Next {
+	case console.Clear:
+		if !r.cfg.plain() {
+			_, _ = io.WriteString(r.out, clearScreen)
+		}
+		return console.Stay, interrupted
+	case console.OpenREPL:
+		return console.Stay, interrupted
+	}
+	return result.Next, interrupted
+}
+
+// interruptible returns a context that ctrl+c cancels, until stop. A ctrl+c since the line was entered counts.
+func (r *REPL) interruptible(ctx context.Context) (running context.Context, stop func()) {
+	running, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { // ends with stop, which waits for it
+		defer close(ended)
+		select {
+		case <-r.interrupts:
+			cancel()
+		case <-running.Done():
+		}
+	}()
+	return running, func() {
+		cancel()
+		<-ended
+	}
+}
+
+// forget drops an interrupt that came too late for its command.
+func (r *REPL) forget() {
+	select {
+	case <-r.interrupts:
+	default:
+	}
+}
+
+// print writes an outcome: a value as it is, everything beside it quietly.
+func (r *REPL) print(result console.Result, err error) {
+	value := func(line string) string { return line }
+	if result.Entry != nil {
+		value = r.style.value
+	}
+	p := console.Printer{
+		Out: dresser{r.out, value}, Err: dresser{r.out, r.style.aside},
+		ASCII: r.cfg.ASCII || r.session.Setting("box") == "ascii", Terminal: true,
+	}
+	p.Print(result, err)
+}

@@ -1,0 +1,155 @@
+package rpcclient
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/rpckids/rpckids/internal/wire"
+)
+
+// The kinds of failure, one for every [Error]. Test for them with errors.Is or
+// compare [Error.Kind].
+var (
+	// ErrTarget says that the target cannot be understood.
+	ErrTarget = errors.New("bad target")
+
+	// ErrConnect says that no connection came about: refused, unknown host, no
+	// answer in time. Nothing was sent.
+	ErrConnect = errors.New("cannot connect")
+
+	// ErrConnectionLost says that the connection ended before the reply came.
+	// The server may have run the call.
+	ErrConnectionLost = errors.New("connection lost")
+
+	// ErrProtocol says that what came back is not this protocol: another kind of
+	// server, an impossible length, half a message. The connection is closed.
+	ErrProtocol = errors.New("protocol violated")
+
+	// ErrServer says that the server answered this call with an error.
+	ErrServer = errors.New("error from the server")
+
+	// ErrReply says that a reply came but cannot be used: not JSON, not of the
+	// wanted type, of a type nobody registered. The connection stays.
+	ErrReply = errors.New("unusable reply")
+
+	// ErrPayload says that the payload is not JSON or cannot be made into it.
+	// Nothing was sent.
+	ErrPayload = errors.New("unusable payload")
+
+	// ErrTooLarge says that payload, type name or request id is over its limit.
+	// Nothing was sent.
+	ErrTooLarge = errors.New("too large")
+
+	// ErrContext says that the caller's context ended first. The cause is
+	// wrapped: errors.Is(err, context.DeadlineExceeded) tells which end it was.
+	ErrContext = errors.New("context ended")
+
+	// ErrClosed says that the client was closed, before or during the call.
+	ErrClosed = errors.New("client closed")
+)
+
+// Status is the part of an [Error] that crosses the wire when a server fails a
+// call: code, message, details and how long to wait before trying again.
+type Status = wire.Error
+
+// Code says what kind of failure a [Status] is, by the names and numbers of
+// gRPC.
+type Code = wire.Code
+
+// The codes a Status may carry.
+const (
+	OK                 = wire.OK
+	Canceled           = wire.Canceled
+	UnknownError       = wire.UnknownError
+	InvalidArgument    = wire.InvalidArgument
+	DeadlineExceeded   = wire.DeadlineExceeded
+	NotFound           = wire.NotFound
+	AlreadyExists      = wire.AlreadyExists
+	PermissionDenied   = wire.PermissionDenied
+	ResourceExhausted  = wire.ResourceExhausted
+	FailedPrecondition = wire.FailedPrecondition
+	Aborted            = wire.Aborted
+	OutOfRange         = wire.OutOfRange
+	Unimplemented      = wire.Unimplemented
+	Internal           = wire.Internal
+	Unavailable        = wire.Unavailable
+	DataLoss           = wire.DataLoss
+	Unauthenticated    = wire.Unauthenticated
+)
+
+// Error is what every failing function of this package returns. Status says
+// what happened; for a failure of our own side its code is the closest one. Kind
+// tells a server's deadline_exceeded from the caller's own.
+type Error struct {
+	Status
+
+	Kind     error  // one of the Err values of this package
+	Server   string // the address in question; "" if none was tried
+	Attempts int    // how often the call was handed to a connection
+
+	cause error
+}
+
+// Error returns one line. Whatever in it came from a server is escaped and cut
+// to a bearable length, so it may go to a terminal; Message holds the original.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.Server != "" {
+		b.WriteString(e.Server + ": ")
+	}
+	if e.Kind == ErrServer {
+		b.WriteString(e.Code.String() + ": ")
+	}
+	b.WriteString(printable(e.Message, 1000))
+	if e.Attempts > 1 {
+		fmt.Fprintf(&b, " (%d attempts)", e.Attempts)
+	}
+	return b.String()
+}
+
+// Is makes errors.Is(err, ErrConnect) and its like work.
+func (e *Error) Is(target error) bool { return target == e.Kind }
+
+// Unwrap returns the cause, for example a context's error or a *net.OpError, or
+// nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// failure is what went wrong before it is known whose call it concerns; an
+// Error is made of it for each call.
+type failure struct {
+	kind   error
+	status Status
+	cause  error
+}
+
+func (f *failure) Error() string { return f.status.Message }
+
+// fail makes a failure whose message is one line in plain words.
+func fail(kind error, code Code, cause error, format string, args ...any) *failure {
+	return &failure{kind, Status{Code: code, Message: fmt.Sprintf(format, args...)}, cause}
+}
+
+// printable makes text from a peer safe for a terminal and a log: control
+// characters and other invisible ones become escapes, and it ends after limit bytes.
+func printable(text string, limit int) string {
+	cut := false
+	if len(text) > limit {
+		text, cut = strings.ToValidUTF8(text[:limit], ""), true
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	if cut {
+		b.WriteString("...")
+	}
+	return b.String()
+}

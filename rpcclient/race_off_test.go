@@ -1,0 +1,5 @@
+//go:build !race
+
+package rpcclient_test
+
+const raceEnabled = false
