@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Code says what kind of failure an [Error] is. Names and numbers are gRPC's, so users already know them.
@@ -103,8 +104,12 @@ const maxTypeText = 200
 // ErrorTypeV1 is the type of that answer: the code's name and the message on one line, as in "error.not_found: no service fob".
 func ErrorTypeV1(e *Error) string {
 	text := strings.Join(strings.Fields(e.Message), " ")
-	if len(text) > maxTypeText {
-		text = strings.ToValidUTF8(text[:maxTypeText], "")
-	}
+	text = strings.ToValidUTF8(text[:min(len(text), maxTypeText)], "")
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?' // old clients log the type as it is
+		}
+		return r
+	}, text)
 	return "error." + e.Code.String() + ": " + text
 }

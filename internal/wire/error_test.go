@@ -44,6 +44,9 @@ func TestParseErrorOfStrangers(t *testing.T) {
 }
 
 func TestErrorTypeV1IsOneShortLine(t *testing.T) {
+	if got, want := ErrorTypeV1(&Error{Code: Internal, Message: "a\x1b[2Jb\xff\u202e"}), "error.internal: a?[2Jb?"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	got := ErrorTypeV1(&Error{Code: InvalidArgument, Message: "a\nb\tc " + strings.Repeat("字", 400)})
 	if !strings.HasPrefix(got, "error.invalid_argument: a b c 字") || len(got) > 250 || strings.ContainsAny(got, "\n\t\uFFFD") {
 		t.Errorf("got %q", got)

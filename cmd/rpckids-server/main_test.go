@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/rpckids/rpckids/internal/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// started is a running command.
+type started struct {
+	t       *testing.T
+	signals chan os.Signal
+	lines   *output
+	code    chan int
+}
+
+// output is what a command printed, and tells whoever waits that there is more.
+type output struct {
+	mu   sync.Mutex // protects the fields below
+	b    bytes.Buffer
+	more sync.Cond
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.more.Broadcast()
+	return o.b.Write(p)
+}
+
+// patience ends a test that would hang otherwise; it decides nothing.
+const patience = time.Minute
+
+// await waits until a line matches and returns its groups.
+func (o *output) await(pattern string) []string {
+	re := regexp.MustCompile("(?m)" + pattern)
+	late := time.AfterFunc(patience, func() { panic("no line " + pattern) })
+	defer late.Stop()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for {
+		if m := re.FindStringSubmatch(o.b.String()); m != nil {
+			return m
+		}
+		o.more.Wait()
+	}
+}
+
+func start(t *testing.T, args ...string) *started {
+	t.Helper()
+	s := &started{t, make(chan os.Signal, 2), new(output), make(chan int, 1)}
+	s.lines.more.L = &s.lines.mu
+	go func() { s.code <- run(args, s.lines, s.lines, s.signals) }() // ends with a signal; received in stop
+	return s
+}
+
+func (s *started) stop(want int) {
+	s.t.Helper()
+	s.signals <- syscall.SIGTERM
+	if got := <-s.code; got != want {
+		s.t.Errorf("exit code: got %d, want %d", got, want)
+	}
+}
+
+func (s *started) call(port, service, payload string) string {
+	s.t.Helper()
+	nc, err := net.Dial("tcp", "localhost:"+port)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer nc.Close()
+	nc.Write(wire.AppendMessage(nil, "1", service, payload))
+	var d wire.Decoder
+	for {
+		if m, ok, err := d.Next(); ok || err != nil {
+			return string(m.Type) + " " + string(m.Payload)
+		}
+		n, err := nc.Read(d.Space())
+		if d.Fed(n); err != nil {
+			return err.Error()
+		}
+	}
+}
+
+// The original's lines are there, in its words, with what there is to say behind them.
+func TestTextLog(t *testing.T) {
+	s := start(t, "--addr", "localhost:0", "--workers", "2", "--queue", "0", "--idle", "0")
+	port := s.lines.await(`^server started @ localhost:(\d+) at=\d\d:\d\d:\d\d\.\d\d\d$`)[1]
+	if got, want := s.call(port, "fib", "10"), "fib_res 89"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	s.lines.await(`^connection comes peer=127\.0\.0\.1:\d+ at=`)
+	s.lines.await(`^read a message peer=127\.0\.0\.1:\d+ id=1 type=fib bytes=18 at=`)
+	s.lines.await(`^connection leaves peer=127\.0\.0\.1:\d+ reason="peer closed" at=`)
+	nc, err := net.Dial("tcp", "localhost:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc.Write(wire.AppendMessage(nil, "1", "log", `"hi \u001b[2J\u202e`+strings.Repeat("x", 1000)+`"`))
+	s.lines.await(`^a line was cast line="hi \\x1b\[2J\\u202ex{190}\.\.\." at=`)
+	nc.Close()
+	s.call(port, "\x1b[2J", "10")
+	s.lines.await(`^a call failed peer=\S+ type="" code=not_found error="no service \\"\\x1b\[2J\\"" at=`)
+	s.stop(exitOK)
+	s.lines.await(`^server stops at=`)
+}
+
+func TestJSONLog(t *testing.T) {
+	s := start(t, "--addr", "localhost:0", "--log-format", "json", "--log-level", "INFO")
+	s.lines.await(`server started @ localhost:\d+`)
+	s.stop(exitOK)
+	for line := range strings.Lines(s.lines.b.String()) {
+		var v map[string]any
+		if err := json.Unmarshal([]byte(line), &v); err != nil || v["msg"] == "" {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
+func TestSecondSignalCuts(t *testing.T) {
+	s := start(t, "--addr", "localhost:0")
+	port := s.lines.await(`^server started @ localhost:(\d+)`)[1]
+	nc, err := net.Dial("tcp", "localhost:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	nc.Write(wire.AppendMessage(nil, "1", "slow", "60000"))
+	s.lines.await("type=slow")
+	began := time.Now()
+	s.signals <- os.Interrupt
+	s.lines.await("server stops")
+	s.stop(exitOK)
+	s.lines.await("warn: running calls were cut")
+	if waited := time.Since(began); waited >= drainTime {
+		t.Errorf("cut after %v, want at once", waited)
+	}
+	if b, err := io.ReadAll(nc); len(b) > 0 {
+		t.Errorf("got %q, %v, want no answer", b, err)
+	}
+}
+
+func TestBadCommandLines(t *testing.T) {
+	taken, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, test := range []struct {
+		args  string
+		code  int
+		error string
+	}{
+		{"--nope", exitUsage, "error: unknown flag: --nope\nhint: rpckids-server --help lists the flags\n"},
+		{"extra", exitUsage, "error: unexpected argument \"extra\"\nhint: rpckids-server --help lists the flags\n"},
+		{"--workers 0", exitUsage, "error: --workers is 0, want 1 or more\nhint: rpckids-server --help lists the flags\n"},
+		{"--queue -1", exitUsage, "error: --queue is -1, want 0 or more\nhint: rpckids-server --help lists the flags\n"},
+		{"--idle -1s", exitUsage, "error: --idle is -1s, want 0 or more\nhint: rpckids-server --help lists the flags\n"},
+		{"--log-format xml", exitUsage, "error: --log-format is \"xml\", want text or json\nhint: rpckids-server --help lists the flags\n"},
+		{"--log-level loud", exitUsage, "error: --log-level is \"loud\", want debug, info, warn or error\nhint: rpckids-server --help lists the flags\n"},
+		{"--addr " + taken.Addr().String(), exitError, "error: " + taken.Addr().String() + " is in use by another program: stop that one, or take another port (port 0 takes a free one): listen tcp " +
+			taken.Addr().String() + ": bind: address already in use\nhint: --addr localhost:0 takes a free port\n"},
+		{"--addr nonsense", exitError, "error: listen: listen tcp: address nonsense: missing port in address\nhint: --addr names the host and port to listen on, as in localhost:8888\n"},
+	} {
+		var out, problems bytes.Buffer
+		if got := run(strings.Fields(test.args), &out, &problems, nil); got != test.code {
+			t.Errorf("%s: exit code %d, want %d", test.args, got, test.code)
+		}
+		if got := problems.String(); got != test.error {
+			t.Errorf("%s: got  %s\nwant %s", test.args, got, test.error)
+		}
+		if out.Len() > 0 {
+			t.Errorf("%s: printed %q", test.args, out.String())
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var out, problems bytes.Buffer
+	if got := run([]string{"--help"}, &out, &problems, nil); got != exitOK {
+		t.Errorf("exit code %d, want %d", got, exitOK)
+	}
+	for _, flag := range []string{"--addr", "--workers", "--queue", "--idle", "--log-format", "--log-level"} {
+		if !strings.Contains(out.String(), flag+" ") {
+			t.Errorf("%s is not in the help:\n%s", flag, out.String())
+		}
+	}
+}
+
+func TestLines(t *testing.T) {
+	var out bytes.Buffer
+	logger, err := newLogger(&out, "text", "info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := slog.NewRecord(time.Time{}, slog.LevelWarn, "it rains", 0)
+	record.AddAttrs(slog.String("a", "b c"), slog.String("q", `"x"`), slog.String("e", ""), slog.String("esc", "\x1b"), slog.String("own", `\x1b`),
+		slog.Int("n", 1), slog.Group("g", slog.Bool("t", true)), slog.Attr{}, slog.Any("err", errors.New("x=y")))
+	h := logger.Handler().WithAttrs([]slog.Attr{slog.Int("first", 1)}).WithGroup("in").WithAttrs([]slog.Attr{slog.Int("k", 2)}).WithGroup("")
+	if err := h.Handle(context.Background(), record); err != nil {
+		t.Fatal(err)
+	}
+	want := `warn: it rains first=1 in.k=2 in.a="b c" in.q="\"x\"" in.e="" in.esc="\x1b" in.own=\x1b in.n=1 in.g.t=true in.err="x=y"` + "\n"
+	if got := out.String(); got != want {
+		t.Errorf("got  %swant %s", got, want)
+	}
+	if logger.Enabled(context.Background(), slog.LevelDebug) {
+		t.Error("debug is on, want off")
+	}
+}

@@ -1,0 +1,332 @@
+package rpcserver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rpckids/rpckids/internal/wire"
+)
+
+// conn is one connection. Its own goroutine reads; calls are answered by whoever ran them.
+type conn struct {
+	s      *Server
+	nc     net.Conn
+	socket *socket   // nil unless nc is a socket that can be tried without waiting
+	trier  tryWriter // nil if every write may wait
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	// The reader's own.
+	dec      wire.Decoder
+	first    byte      // of what was read last
+	batch    calls     // of this read, for the workers
+	half     time.Time // since when the message that is half there counts as waiting
+	armed    time.Time // the read deadline that is set
+	eof      bool
+	repaired bool // one was logged
+	detail   string
+
+	mu            sync.Mutex // protects the fields below
+	out           []byte     // replies that wait to be written
+	spare         []byte     // the other buffer of the two
+	flushing      bool       // somebody owns the writing side of nc
+	writing       int        // bytes that it is writing
+	inFlight      int        // calls queued, parked or running
+	held          int        // bytes of their requests
+	parked        calls      // taken off the queue because the peer does not read its replies
+	last          []byte     // errors for a peer of the original protocol: written before the connection closes
+	why           Reason     // why reading ends; "" while it goes on
+	dead          bool       // nc is closed
+	idle          time.Time  // since when nothing has been in flight
+	wake          chan struct{}
+	failureLogged time.Time
+
+	refused atomic.Bool // nothing more is taken: an error is this peer's last answer
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{s: s, nc: nc, idle: time.Now()}
+	c.dec.Max = s.config.MaxMessage
+	c.ctx, c.cancel = context.WithCancel(s.ctx)
+	if c.socket = newSocket(nc, &c.dec); c.socket != nil {
+		c.trier = c.socket
+	} else if t, ok := nc.(tryWriter); ok {
+		c.trier = t
+	}
+	return c
+}
+
+// serve is the connection's life. Whatever ends it, the calls that run are told, and the socket is closed.
+func (c *conn) serve() {
+	defer c.s.forget(c)
+	c.log(slog.LevelInfo, "connection comes")
+	if o := c.s.config.Observer; o != nil && o.ConnOpened != nil {
+		o.ConnOpened(c.nc.RemoteAddr())
+	}
+	why := Lost // stands when a handler ends this goroutine
+	defer func() { c.leave(why) }()
+	why = c.end(c.read())
+	if why.peaceful() {
+		c.settle(why)
+	}
+}
+
+// read takes messages until there will be no more, and says why.
+func (c *conn) read() Reason {
+	for greeted := false; ; {
+		if !c.arm() {
+			return Stopping // or whatever end had been told before
+		}
+		n, err := c.fill()
+		if n > 0 {
+			if !greeted {
+				if why := c.greet(); why != "" {
+					return why
+				}
+				greeted = true
+			}
+			if why := c.take(); why != "" {
+				return why
+			}
+		}
+		if err != nil {
+			if why := c.failed(err); why != "" {
+				return why
+			}
+		}
+	}
+}
+
+// arm waits until the peer has made room, and sets the deadline of the next read. false means stop.
+func (c *conn) arm() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.roomLocked() {
+		c.awaitLocked(0, c.roomLocked)
+		if c.dec.Buffered() > 0 {
+			c.half = time.Now() // while we did not read, the peer was not the slow one
+		}
+	}
+	if c.why != "" {
+		return false
+	}
+	// A deadline is only ever set nearer here, and otherwise after it has passed: that is at most twice per HalfMessage.
+	due := time.Time{}
+	if c.dec.Buffered() > 0 {
+		due = c.half.Add(c.s.config.HalfMessage)
+	} else if c.armed.IsZero() && c.s.config.Idle > 0 {
+		due = c.idle.Add(c.s.config.Idle)
+		if c.inFlight > 0 {
+			due = time.Now().Add(c.s.config.Idle)
+		}
+	}
+	if !due.IsZero() && (c.armed.IsZero() || due.Before(c.armed)) {
+		c.armed = due
+		c.nc.SetReadDeadline(due)
+	}
+	return true
+}
+
+// roomLocked reports whether the peer may bring more: it reads its replies, and what it brought is not too much.
+func (c *conn) roomLocked() bool {
+	return c.unsentLocked() <= maxOutbox && c.held <= c.s.config.MaxConnMemory || c.why != "" || c.dead
+}
+
+// fill reads once into the decoder.
+func (c *conn) fill() (n int, err error) {
+	if c.socket != nil {
+		n, c.first, err = c.socket.read()
+		return n, err
+	}
+	b := c.dec.Space()
+	n, err = c.nc.Read(b)
+	c.first = b[0]
+	c.dec.Fed(n)
+	return n, err
+}
+
+// failed judges the error of a read; "" means read on.
+func (c *conn) failed(err error) Reason {
+	now := time.Now()
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.armed = time.Time{}
+		if c.dec.Buffered() > 0 && !now.Before(c.half.Add(c.s.config.HalfMessage)) {
+			return c.giveUp(Half)
+		}
+		if c.dec.Buffered() == 0 && c.idleSince(now) {
+			return IdleTooLong
+		}
+		return ""
+	case errors.Is(err, io.EOF):
+		c.eof = true
+		for c.dec.Repairing() {
+			if why := c.giveUp(PeerClosed); why != "" {
+				return why
+			}
+		}
+		return PeerClosed
+	default:
+		c.detail = err.Error()
+		return Lost
+	}
+}
+
+// giveUp ends the wait for a message that is half there, unless it is complete but for a repair that is not to be.
+func (c *conn) giveUp(otherwise Reason) Reason {
+	if !c.dec.Repairing() {
+		return otherwise
+	}
+	c.dec.GiveUp()
+	return c.take()
+}
+
+func (c *conn) idleSince(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.s.config.Idle > 0 && c.inFlight == 0 && !now.Before(c.idle.Add(c.s.config.Idle))
+}
+
+// greet looks at the first byte that came; "" means go on.
+func (c *conn) greet() Reason {
+	switch p := wire.Sniff(c.first); p {
+	case wire.V1:
+		return ""
+	case wire.HTTP:
+		c.mu.Lock()
+		c.last = append(c.last, answerHTTP...)
+		c.mu.Unlock()
+		return WasHTTP
+	default:
+		c.detail = p.String() + ", first byte " + quote([]byte{c.first})
+		return NotOurs
+	}
+}
+
+const textHTTP = "this port speaks rpckids, not HTTP\n"
+
+const answerHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 35\r\nConnection: close\r\n\r\n" + textHTTP
+
+// stop ends the reading; calls that run are answered.
+func (c *conn) stop(why Reason) { c.end(why) }
+
+// end notes why reading ends and returns the first reason that was noted.
+func (c *conn) end(why Reason) Reason {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.endLocked(why)
+}
+
+func (c *conn) endLocked(why Reason) Reason {
+	if c.why == "" {
+		c.why = why
+		c.nc.SetReadDeadline(time.Unix(1, 0)) // the reader may be waiting for bytes
+		c.wakeLocked()
+	}
+	return c.why
+}
+
+// cut closes the connection under whoever uses it.
+func (c *conn) cut(why Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cutLocked(why)
+}
+
+func (c *conn) cutLocked(why Reason) {
+	c.endLocked(why)
+	if c.dead {
+		return
+	}
+	c.dead = true
+	c.out, c.last = nil, nil
+	c.cancel()
+	c.nc.Close()
+	c.s.pool.back(&c.parked) // to be counted; they will not run
+	c.wakeLocked()
+}
+
+// settle answers what still runs, says goodbye, and lets the peer hear it.
+func (c *conn) settle(why Reason) {
+	limit := time.Duration(0) // a half-closed connection waits for its replies, Shutdown has a context of its own
+	if why == Answered {
+		limit = lastCalls
+	}
+	c.mu.Lock()
+	c.awaitLocked(limit, func() bool { return c.inFlight == 0 || c.dead })
+	c.out = append(c.out, c.last...)
+	c.last = nil
+	c.flushLocked(false)
+	c.awaitLocked(0, func() bool { return len(c.out) == 0 && !c.flushing || c.dead })
+	dead := c.dead
+	c.mu.Unlock()
+	if w, ok := c.nc.(interface{ CloseWrite() error }); dead || c.eof || !ok || w.CloseWrite() != nil {
+		return
+	}
+	// Closing with bytes unread would send a reset, and that can destroy an answer under way.
+	c.nc.SetReadDeadline(time.Now().Add(lastBytes))
+	io.Copy(io.Discard, c.nc)
+}
+
+// leave closes the socket and waits until nobody writes to it any more.
+func (c *conn) leave(why Reason) {
+	why = c.end(why)
+	c.cut(why)
+	c.mu.Lock()
+	c.awaitLocked(0, func() bool { return !c.flushing })
+	detail := c.detail
+	c.mu.Unlock()
+	c.dec.Release()
+	level := slog.LevelInfo
+	if !why.peaceful() {
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{slog.String("reason", string(why))}
+	if detail != "" {
+		attrs = append(attrs, slog.String("detail", detail))
+	}
+	c.log(level, "connection leaves", attrs...)
+	if o := c.s.config.Observer; o != nil && o.ConnClosed != nil {
+		o.ConnClosed(c.nc.RemoteAddr(), why)
+	}
+}
+
+// awaitLocked waits until ok, which is asked with c.mu held, or until limit is over; 0 means no limit. For the reader alone.
+func (c *conn) awaitLocked(limit time.Duration, ok func() bool) {
+	var over <-chan time.Time
+	if limit > 0 {
+		t := time.NewTimer(limit)
+		defer t.Stop()
+		over = t.C
+	}
+	if c.wake == nil {
+		c.wake = make(chan struct{}, 1)
+	}
+	for !ok() {
+		c.mu.Unlock()
+		select {
+		case <-c.wake:
+		case <-over:
+			c.mu.Lock()
+			return
+		}
+		c.mu.Lock()
+	}
+}
+
+// wakeLocked tells a reader in awaitLocked to look again. The slot holds one: more would say nothing more.
+func (c *conn) wakeLocked() {
+	if c.wake != nil {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package rpcserver
+
+import (
+	"net"
+	"time"
+)
+
+// Observer is what metrics hang from. Each function may be nil; one that is set is called from the goroutine in
+// which it happens, many at once, and should be quick.
+type Observer struct {
+	ConnOpened func(peer net.Addr)
+	ConnClosed func(peer net.Addr, why Reason)
+	// CallStarted is called before a handler runs.
+	CallStarted func(CallInfo)
+	// CallDone is called once for every message that came, also for one that was refused and for a cast.
+	CallDone func(CallInfo)
+	// Repaired is called when a payload's length had counted UTF-16 units, as the Java original writes it.
+	Repaired func(peer net.Addr)
+	// Panicked is called after CallDone's error was made of a handler's panic; value is nil for runtime.Goexit.
+	Panicked func(service string, value any, stack []byte)
+}
+
+// CallInfo describes a call to an Observer. What is not known yet is zero.
+type CallInfo struct {
+	Service  string // "" for a message that named no service of ours: what peers make up is no label
+	Peer     net.Addr
+	Trace    string // W3C traceparent, or ""
+	OneWay   bool   // nobody waits for an answer
+	Ran      bool   // false when it was refused before its handler
+	Code     Code
+	BytesIn  int           // of the message on the wire
+	BytesOut int           // of the answer's payload; 0 when there is none
+	Queue    time.Duration // from its arrival to its handler
+	Handler  time.Duration // from then until the answer, decoding and encoding included
+}
+
+// Reason says why a connection ended.
+type Reason string
+
+// The reasons.
+const (
+	PeerClosed  Reason = "peer closed"
+	Lost        Reason = "connection lost"
+	IdleTooLong Reason = "idle"
+	Half        Reason = "half a message for too long"
+	BadLength   Reason = "bad length"
+	NotOurs     Reason = "unknown protocol"
+	WasHTTP     Reason = "HTTP on an rpckids port"
+	Stalled     Reason = "peer does not read"
+	Answered    Reason = "error answered" // an error is the last answer to a peer of the original protocol
+	Stopping    Reason = "server stops"
+	Cut         Reason = "server closed"
+)
+
+// peaceful reasons let running calls finish and be answered.
+func (r Reason) peaceful() bool {
+	switch r {
+	case PeerClosed, IdleTooLong, WasHTTP, Answered, Stopping:
+		return true
+	}
+	return false
+}
+
+// Stats is a snapshot of a server's counters.
+type Stats struct {
+	Open     int    // connections now
+	Accepted uint64 // connections since the start
+	Calls    uint64 // messages that came
+	Failed   uint64 // of these, answered with an error, or one way and failed
+	Refused  uint64 // of these, not run because the queue was full or the deadline over
+	Panics   uint64
+	Repaired uint64
+	Queued   int // calls that wait for a worker now
+	Running  int // workers that are busy now
+}

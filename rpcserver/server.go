@@ -1,0 +1,243 @@
+package rpcserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// ErrServerClosed is what Serve and ListenAndServe return after Shutdown or Close was called.
+var ErrServerClosed = errors.New("server closed")
+
+// Server serves the services that were added to it. Make one with New; it is safe for concurrent use.
+type Server struct {
+	config   Config
+	services atomic.Pointer[map[string]*service]
+	pool     *pool
+	ctx      context.Context // parent of every handler's
+	cancel   context.CancelFunc
+	count    counters
+
+	mu        sync.Mutex // protects the fields below; also held while services changes
+	conns     map[*conn]struct{}
+	listeners map[net.Listener]struct{}
+	addr      net.Addr
+	stopping  bool
+	drained   chan struct{} // closed when the server is stopping and its last connection has ended
+	gone      bool          // drained is closed
+}
+
+type counters struct {
+	accepted, calls, failed, refused, panics, repaired atomic.Uint64
+}
+
+// New makes a server without services. A nil cfg means the defaults; see Config. It starts nothing.
+func New(cfg *Config) *Server {
+	s := &Server{
+		config:    cfg.withDefaults(),
+		conns:     map[*conn]struct{}{},
+		listeners: map[net.Listener]struct{}{},
+		drained:   make(chan struct{}),
+	}
+	s.services.Store(&map[string]*service{})
+	s.pool = newPool(s.config.Workers, s.config.Queue, func(c *Call) { c.conn.runQueued(c) })
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// ListenAndServe listens on a TCP address, as in "localhost:8888", and calls Serve. A port that is taken is an error that says so
+// and what to do; it wraps syscall.EADDRINUSE.
+func (s *Server) ListenAndServe(addr string) error {
+	ln, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use by another program: stop that one, or take another port (port 0 takes a free one): %w", addr, err)
+	}
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return s.serve(ln, nameOf(addr, ln.Addr()))
+}
+
+// nameOf returns the address that was asked for with the port that was got.
+func nameOf(asked string, got net.Addr) string {
+	host, _, err := net.SplitHostPort(asked)
+	_, port, gotErr := net.SplitHostPort(got.String())
+	if err != nil || gotErr != nil || host == "" {
+		return got.String()
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// Serve accepts connections until Shutdown or Close, and then returns ErrServerClosed; otherwise it returns the listener's
+// error. It closes ln in the end, and may be called for several listeners at once.
+func (s *Server) Serve(ln net.Listener) error { return s.serve(ln, ln.Addr().String()) }
+
+func (s *Server) serve(ln net.Listener, name string) error {
+	defer ln.Close()
+	if !s.listening(ln) {
+		return ErrServerClosed
+	}
+	defer s.forgetListener(ln)
+	s.log(slog.LevelInfo, "server started @ "+name)
+	pause := time.Duration(0)
+	for {
+		nc, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			s.open(nc)
+		case s.isStopping():
+			return ErrServerClosed
+		case !passes(err):
+			return fmt.Errorf("accept: %w", err)
+		default:
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.log(slog.LevelWarn, "cannot accept", slog.String("error", err.Error()), slog.Duration("again_in", pause))
+			select {
+			case <-time.After(pause):
+			case <-s.ctx.Done():
+			}
+		}
+	}
+}
+
+// passes reports whether accepting may go well later: the process is out of files, or a peer left too early.
+func passes(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	t, ok := errors.AsType[net.Error](err)
+	return ok && t.Timeout()
+}
+
+func (s *Server) listening(ln net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	s.listeners[ln] = struct{}{}
+	s.addr = ln.Addr()
+	return true
+}
+
+func (s *Server) forgetListener(ln net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, ln)
+}
+
+func (s *Server) isStopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
+}
+
+// Addr returns the address of the last listener that Serve was called with, or nil.
+func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addr
+}
+
+// open starts the life of a connection.
+func (s *Server) open(nc net.Conn) {
+	c := newConn(s, nc)
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		nc.Close()
+		return
+	}
+	s.conns[c] = struct{}{}
+	s.mu.Unlock()
+	s.count.accepted.Add(1)
+	go c.serve() // ends when the connection is closed; drained tells Shutdown and Close
+}
+
+// forget is the last thing that a connection does.
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	s.drainedLocked()
+}
+
+func (s *Server) drainedLocked() {
+	if s.stopping && len(s.conns) == 0 && !s.gone {
+		s.gone = true
+		close(s.drained)
+		s.pool.close() // nobody is left who could bring a call
+	}
+}
+
+// Shutdown stops accepting and reading, lets the calls that were read finish and be answered, and closes the connections;
+// idle ones at once. It returns nil when all of that is done. When ctx ends first it cuts what is left as Close does, without
+// waiting for handlers, and returns the context's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop((*conn).stop, Stopping)
+	for _, done := range []<-chan struct{}{s.drained, s.pool.done} {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			s.stop((*conn).cut, Cut)
+			s.cancel()
+			return context.Cause(ctx)
+		}
+	}
+	s.cancel()
+	return nil
+}
+
+// Close closes listeners and connections at once and cancels the handlers' contexts. It waits until they have returned: a handler
+// that does not heed its context holds it up. It may be called after Shutdown and more than once; the error is nil.
+func (s *Server) Close() error {
+	s.stop((*conn).cut, Cut)
+	s.cancel()
+	<-s.drained
+	<-s.pool.done
+	return nil
+}
+
+// stop ends the listeners and tells every connection how to end.
+func (s *Server) stop(end func(*conn, Reason), why Reason) {
+	s.mu.Lock()
+	s.stopping = true
+	for ln := range s.listeners {
+		ln.Close()
+	}
+	open := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		open = append(open, c)
+	}
+	s.drainedLocked()
+	s.mu.Unlock()
+	for _, c := range open {
+		end(c, why)
+	}
+}
+
+// Stats returns the counters. They are read one after the other, not all in the same instant.
+func (s *Server) Stats() Stats {
+	st := Stats{
+		Accepted: s.count.accepted.Load(),
+		Calls:    s.count.calls.Load(),
+		Failed:   s.count.failed.Load(),
+		Refused:  s.count.refused.Load(),
+		Panics:   s.count.panics.Load(),
+		Repaired: s.count.repaired.Load(),
+	}
+	st.Queued, st.Running = s.pool.load()
+	s.mu.Lock()
+	st.Open = len(s.conns)
+	s.mu.Unlock()
+	return st
+}

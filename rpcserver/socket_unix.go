@@ -1,0 +1,99 @@
+//go:build unix
+
+package rpcserver
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+
+	"github.com/rpckids/rpckids/internal/wire"
+)
+
+// socket tries a socket without waiting: a write takes what the peer takes now, and a read holds no buffer while it waits,
+// so that an idle connection costs little. Reads and writes are each for one goroutine at a time.
+type socket struct {
+	raw syscall.RawConn
+	dec *wire.Decoder
+
+	reader  func(fd uintptr) bool // made once: a call must not allocate
+	got     int
+	first   byte
+	readErr error
+
+	writer   func(fd uintptr) bool
+	out      []byte
+	wrote    int
+	writeErr error
+}
+
+// newSocket returns nil for anything but a plain socket, whose bytes may be somebody else's to read.
+func newSocket(nc net.Conn, dec *wire.Decoder) *socket {
+	var raw syscall.RawConn
+	var err error
+	switch c := nc.(type) {
+	case *net.TCPConn:
+		raw, err = c.SyscallConn()
+	case *net.UnixConn:
+		raw, err = c.SyscallConn()
+	default:
+		return nil
+	}
+	if err != nil {
+		return nil
+	}
+	s := &socket{raw: raw, dec: dec}
+	s.reader, s.writer = s.readNow, s.writeNow
+	return s
+}
+
+// read waits for bytes and puts them into the decoder.
+func (s *socket) read() (n int, first byte, err error) {
+	if err := s.raw.Read(s.reader); err != nil {
+		return 0, 0, err
+	}
+	if s.got == 0 && s.readErr == nil {
+		return 0, 0, io.EOF
+	}
+	return s.got, s.first, s.readErr
+}
+
+func (s *socket) readNow(fd uintptr) (done bool) {
+	b := s.dec.Space()
+	s.got, s.readErr = syscall.Read(int(fd), b)
+	for errors.Is(s.readErr, syscall.EINTR) {
+		s.got, s.readErr = syscall.Read(int(fd), b)
+	}
+	s.got = max(s.got, 0)
+	if s.readErr == syscall.EAGAIN {
+		s.dec.Release()
+		return false
+	}
+	s.first = b[0]
+	s.dec.Fed(s.got)
+	return true
+}
+
+// TryWrite writes what fits now.
+func (s *socket) TryWrite(b []byte) (n int, err error) {
+	s.out = b
+	err = s.raw.Write(s.writer)
+	s.out = nil
+	if err != nil {
+		return 0, err
+	}
+	return s.wrote, s.writeErr
+}
+
+func (s *socket) writeNow(fd uintptr) (done bool) {
+	s.wrote, s.writeErr = syscall.Write(int(fd), s.out)
+	for s.writeErr == syscall.EINTR {
+		s.wrote, s.writeErr = syscall.Write(int(fd), s.out)
+	}
+	s.wrote = max(s.wrote, 0)
+	if s.writeErr == syscall.EAGAIN {
+		s.writeErr = nil
+	}
+	return true
+}
