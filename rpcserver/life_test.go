@@ -227,7 +227,7 @@ func TestLog(t *testing.T) {
 			`msg="connection comes"`,
 			`msg="read a message" id=1 type=fib bytes=18`,
 			`msg="read a message" id=0123456789abcdef;rk2 type=\x1b]0;title\a\u202e`,
-			`msg="a call failed" type="" code=not_found error="no service \"\\x1b]0;title\\a\\u202e`,
+			`msg="a call failed" code=not_found error="no service \"\\x1b]0;title\\a\\u202e`,
 			`msg="read a message" id=0123456789abcdef;rk2 type=nope bytes=37`,
 		} {
 			if line := got[i+1]; !strings.HasPrefix(line, want) {

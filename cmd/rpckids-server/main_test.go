@@ -117,7 +117,7 @@ func TestTextLog(t *testing.T) {
 	s.lines.await(`^a line was cast line="hi \\x1b\[2J\\u202ex{190}\.\.\." at=`)
 	nc.Close()
 	s.call(port, "\x1b[2J", "10")
-	s.lines.await(`^a call failed peer=\S+ type="" code=not_found error="no service \\"\\x1b\[2J\\"" at=`)
+	s.lines.await(`^a call failed peer=\S+ code=not_found error="no service \\"\\x1b\[2J\\"" at=`)
 	s.stop(exitOK)
 	s.lines.await(`^server stops at=`)
 }

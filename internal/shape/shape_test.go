@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -378,6 +379,14 @@ func TestSchemaAgrees(t *testing.T) {
 		if m := s.Check(s.Sample()); m != nil {
 			t.Fatalf("%s: sample %s %s", s, s.Sample(), m.Text)
 		}
+		long, err := json.Marshal(s.Schema())
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := FromSchema(long)
+		if err != nil || sorted(read).String() != sorted(s).String() {
+			t.Fatalf("%s comes back from its schema as %v, %v", s, read, err)
+		}
 		value := payloads(3).Draw(t, "payload")
 		raw, _ := json.Marshal(value)
 		agree(t, s, r, raw)
@@ -386,6 +395,48 @@ func TestSchemaAgrees(t *testing.T) {
 			t.Fatalf("Infer(%s) = %s, but it %s", raw, Infer(raw), m.Text)
 		}
 	})
+}
+
+// sorted is s with the fields of all objects in the order of their names.
+func sorted(s *Shape) *Shape {
+	if s == nil {
+		return nil
+	}
+	c := *s
+	c.elem, c.fields = sorted(s.elem), slices.Clone(s.fields)
+	for i := range c.fields {
+		c.fields[i].Shape = sorted(c.fields[i].Shape)
+	}
+	slices.SortFunc(c.fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+	return &c
+}
+
+func TestFromSchema(t *testing.T) {
+	for _, c := range []struct{ schema, want string }{
+		{`true`, "any"},
+		{`{}`, "any"},
+		{`{"type":"integer"}`, "int64"},
+		{`{"type":"integer","format":"int32"}`, "int32"},
+		{`{"type":["string","null"]}`, "*string"},
+		{`{"type":["string","integer"]}`, "any"},
+		{`{"anyOf":[{"type":"number"},{"type":"null"}]}`, "*float64"},
+		{`{"type":"object"}`, "map[string]any"},
+		{`{"type":"object","additionalProperties":{"type":"boolean"}}`, "map[string]bool"},
+		{`{"type":"object","required":["z"],"properties":{"a":{"type":"string","pattern":"x"},"z":{"enum":[1]}}}`, "{z:any, a?:string}"},
+		{`{"$ref":"#/$defs/n","$defs":{"n":{"type":"object","required":["next"],"properties":{"next":{"$ref":"#/$defs/n"}}}}}`, "{next:any}"},
+		{`{"type":"array","items":{"$ref":"#/definitions/p"},"definitions":{"p":{"type":"integer","format":"uint8"}}}`, "List<uint8>"},
+	} {
+		s, err := FromSchema([]byte(c.schema))
+		if err != nil || s.String() != c.want {
+			t.Errorf("%s: %v, %v; want %s", c.schema, s, err, c.want)
+		}
+	}
+	deep := strings.Repeat(`{"type":"array","items":`, 200) + "{}" + strings.Repeat("}", 200)
+	for _, bad := range []string{"", "[", `{"type":"decimal"}`, `{"$ref":"#/$defs/x"}`, `{"$ref":"http://example.com"}`, deep} {
+		if s, err := FromSchema([]byte(bad)); err == nil {
+			t.Errorf("%.40s: %s, want an error", bad, s)
+		}
+	}
 }
 
 func agree(t *rapid.T, s *Shape, r *jsonschema.Resolved, raw []byte) {
