@@ -189,7 +189,7 @@ func TestSyntax(t *testing.T) {
 		{`{"a":1`, 6, true, `expected "," or "}"`, ""},
 		{`tru`, 0, true, "expected a value", `a text needs quotes: "tru"`},
 		{`-`, 1, true, "a number is missing after the minus", ""},
-		{`{oops`, 1, false, "expected a field's name in quotes", `as "oops"`},
+		{`{oops`, 1, false, "expected a field's name in quotes", `names have quotes: "oops"`},
 		{`hello`, 0, false, "expected a value", `a text needs quotes: "hello"`},
 		{`True`, 0, false, "expected a value", "JSON writes true"},
 		{`{'a':1}`, 1, false, "expected a field's name in quotes", "JSON strings have double quotes"},

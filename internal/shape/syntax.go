@@ -280,7 +280,7 @@ func (s *scanner) markHint() string {
 
 func (s *scanner) nameHint() string {
 	if w := s.bare(); w != "" {
-		return `as "` + w + `"`
+		return `names have quotes: "` + w + `"`
 	}
 	return s.markHint()
 }

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"net"
+
+	"github.com/rpckids/rpckids/console"
+	"github.com/rpckids/rpckids/internal/demo"
+	"github.com/rpckids/rpckids/rpcserver"
+)
+
+// demoTypes are the lines by which the console learns what the demo server takes and gives; anybody could type them.
+var demoTypes = []string{
+	"rpc fib int",
+	"rpc fib_res int64 --of fib",
+	"rpc exp {base:int, exp:int}",
+	"rpc exp_res {value:int64, costInNanos:int64} --of exp --server-time .costInNanos",
+	"rpc echo any",
+	"rpc echo_res any --of echo",
+	"rpc slow int",
+	"rpc slow_res int --of slow",
+	"rpc fail {code:string, message:string}",
+	"rpc log any",
+}
+
+// startDemo serves the demo services on a free loopback port. stop closes the server and waits for it.
+func startDemo() (addr string, stop func(), err error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, &console.Error{Exit: console.ExitInternal, Message: "cannot open a port on the loopback interface: " + err.Error(),
+			Hint: "check that 127.0.0.1 is up", Cause: err}
+	}
+	s := rpcserver.New(nil)
+	demo.Register(s)
+	served := make(chan struct{})
+	go func() { // ends when stop closes the server
+		defer close(served)
+		_ = s.Serve(ln) // always ErrServerClosed: nothing but stop ends a loopback listener
+	}()
+	return ln.Addr().String(), func() {
+		_ = s.Close()
+		<-served
+	}, nil
+}
+
+// demoSession connects a session to the demo server and teaches it the demo's types.
+func demoSession(ctx context.Context, s *console.Session, addr string) error {
+	for _, line := range append([]string{"connect " + addr}, demoTypes...) {
+		if _, err := s.Exec(ctx, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// demoTour is what the demo opens with.
+var demoTour = &console.Tour{
+	Title: "Your first three calls",
+	Steps: []console.Step{
+		{
+			Title:  "call fib 10",
+			Do:     "call fib 10",
+			Before: "A server runs inside this program, behind a real TCP connection. Ask it for a Fibonacci number.",
+			After:  "89. The bar above shows where the time went: here, and on the way there and back.",
+			Done:   finished("fib", console.OK),
+		},
+		{
+			Title:  `call exp {"base":2,"exp":10}`,
+			Do:     `call exp {"base":2,"exp":10}`,
+			Before: "exp takes JSON and measures itself: costInNanos is what its loop took on the server, in nanoseconds.",
+			After:  "1024. Computing took costInNanos. The rest of the bar is the way there and back.",
+			Done:   finished("exp", console.OK),
+		},
+		{
+			Title:  `cast log "hi"`,
+			Do:     `cast log "hi"`,
+			Before: "A cast expects no reply: its bytes leave, and the caller goes on.",
+			After:  "Sent. Nothing comes back, so nobody knows what the server made of it.",
+			Done:   finished("log", console.Sent),
+		},
+	},
+}
+
+func finished(typ string, state console.State) func(console.Entry) bool {
+	return func(e console.Entry) bool { return e.Type == typ && e.State == state }
+}

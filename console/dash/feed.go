@@ -1,0 +1,58 @@
+package dash
+
+import (
+	"context"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/rpckids/rpckids/console"
+)
+
+const (
+	frameTime = time.Second / 15 // at most so many frames a second
+	beatTime  = time.Second      // how often the state of the connection is looked at while nothing happens
+)
+
+// feed wakes the program when the journal rang, while something runs, and when the connection changed. It never wakes it for each call:
+// what happens between two frames is seen at once. offers tells that leaving was offered; the feed says when the offer is over. It ends with
+// the context.
+func feed(ctx context.Context, s *console.Session, offers <-chan struct{}, send func(tea.Msg)) {
+	j := s.Journal()
+	seen, stats := j.Version(), s.Stats()
+	var calm <-chan time.Time
+	timer := time.NewTimer(frameTime)
+	defer timer.Stop()
+	for {
+		pause := beatTime
+		if j.Totals().Running > 0 && s.Setting("motion") != "off" {
+			pause = 0 // it rested after the last frame
+		}
+		timer.Reset(pause)
+		select {
+		case <-ctx.Done():
+			return
+		case <-offers:
+			calm = time.After(patience)
+			continue
+		case <-calm:
+			calm = nil
+			send(calmMsg{})
+			continue
+		case <-j.Bell():
+		case <-timer.C:
+		}
+		if v, st := j.Version(), s.Stats(); v != seen || st != stats || j.Totals().Running > 0 {
+			seen, stats = v, st
+			send(tickMsg{})
+		} else {
+			continue
+		}
+		timer.Reset(frameTime)
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package dash
+
+import (
+	"strings"
+	"time"
+
+	"github.com/rpckids/rpckids/console"
+)
+
+const durationWidth = 7
+
+// durationCell formats a duration in seven cells: the number ends in the fourth, its unit begins in the sixth.
+func durationCell(d time.Duration, ascii bool) string {
+	number, unit, _ := strings.Cut(console.Duration(d, ascii), " ")
+	unit = cut(unit, 2, "")
+	return blanks(4-len(number)) + number + " " + unit + blanks(2-width(unit))
+}
+
+// unknownCell stands for a duration that was not measured: a dash under the last digit.
+const unknownCell = "   -   "
+
+// nanos writes a duration as whole nanoseconds, "28 113 ns".
+func nanos(d time.Duration) string { return console.Count(int(d)) + " ns" }
+
+// part is a share of the time of a call.
+type part struct {
+	name string
+	time time.Duration
+	kind partKind
+
+	text    string // its time as shown
+	percent int
+}
+
+type partKind int
+
+const (
+	partClient partKind = iota
+	partWait
+	partNetwork
+	partServer
+	partNothing // time in which nothing came
+)
+
+// parts splits the time of a finished entry by where it went.
+func parts(e console.Entry) []part {
+	t := e.Trace
+	switch {
+	case e.Kind == console.KindCast:
+		return []part{{name: "client", time: t.RTT, kind: partClient}}
+	case e.State == console.Failed && t.In == nil:
+		return []part{{name: "client", time: t.Client, kind: partClient}, {name: "wait", time: max(t.RTT-t.Client, 0), kind: partNothing}}
+	case e.HasServer && e.Server <= t.Wait:
+		return []part{
+			{name: "client", time: t.Client, kind: partClient},
+			{name: "network", time: t.Wait - e.Server, kind: partNetwork},
+			{name: "server", time: e.Server, kind: partServer},
+		}
+	}
+	return []part{{name: "client", time: t.Client, kind: partClient}, {name: "wait", time: t.Wait, kind: partWait}}
+}
+
+// label writes the times and percentages of the parts so that they add up: the largest part takes what rounding leaves.
+func label(ps []part, total time.Duration, ascii bool) {
+	largest := 0
+	for i, p := range ps {
+		if p.time > ps[largest].time {
+			largest = i
+		}
+	}
+	rest, percent := total, 100
+	for i := range ps {
+		if i != largest && total > 0 {
+			shown := digits(ps[i].time)
+			ps[i].text, ps[i].percent = short(shown, ascii), int((200*ps[i].time+total)/(2*total))
+			rest, percent = rest-shown, percent-ps[i].percent
+		}
+	}
+	if len(ps) > 0 {
+		ps[largest].text, ps[largest].percent = short(max(rest, 0), ascii), max(percent, 0)
+	}
+}
+
+// digits rounds a duration to what a legend shows of it: two decimals below 10 of its unit, none from 10 up.
+func digits(d time.Duration) time.Duration {
+	unit := time.Nanosecond
+	for _, u := range []time.Duration{time.Second, time.Millisecond, time.Microsecond} {
+		if 2*d >= 2*u-u/1000 {
+			unit = u
+			break
+		}
+	}
+	if unit > 1 && d < 10*unit {
+		return d.Round(unit / 100)
+	}
+	return d.Round(unit)
+}
+
+// short formats a part without decimals that say nothing.
+func short(d time.Duration, ascii bool) string {
+	s := console.Duration(d, ascii)
+	return strings.Replace(strings.Replace(s, ".00 ", " ", 1), ".0 ", " ", 1)
+}
+
+// cells shares w cells among the parts: each part above zero gets at least one, and the largest what is left over.
+func cells(ps []part, w int) []int {
+	out := make([]int, len(ps))
+	var total time.Duration
+	for _, p := range ps {
+		total += p.time
+	}
+	if total <= 0 || w <= 0 {
+		return out
+	}
+	used, largest := 0, 0
+	for i, p := range ps {
+		out[i] = int(float64(p.time) / float64(total) * float64(w))
+		if p.time > 0 && out[i] == 0 {
+			out[i] = 1
+		}
+		used += out[i]
+		if p.time > ps[largest].time {
+			largest = i
+		}
+	}
+	out[largest] = max(out[largest]+w-used, 0)
+	return out
+}

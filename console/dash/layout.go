@@ -1,0 +1,138 @@
+package dash
+
+// place is a part of the screen that can have the keyboard.
+type place int
+
+const (
+	atPrompt place = iota
+	atCalls
+	atTiming
+	atResult
+	atSide // what stands beside the result: facts or the tour; it never has the keyboard
+	places
+)
+
+const (
+	minWidth, minHeight     = 40, 10 // below it there is only a prompt
+	splitWidth, splitHeight = 80, 24 // from it on two panes stand over the result
+	wideWidth, wideHeight   = 140, 40
+	keysHeight              = 12 // from it on the keys have a line
+	airHeight               = 24 // from it on a line after the status is empty
+	moreAirHeight           = 30 // from it on another one after the hero
+	heroRows                = 3
+)
+
+// shape is the kind of layout.
+type shape int
+
+const (
+	tiny   shape = iota // a prompt and the size that is needed
+	single              // one pane at a time
+	split               // calls and timing over the result
+	wide                // the same with room for a second column below
+)
+
+// rect is a part of the screen in cells.
+type rect struct{ x, y, w, h int }
+
+func (r rect) empty() bool { return r.w <= 0 || r.h <= 0 }
+
+// inside is what a frame leaves free.
+func (r rect) inside() rect { return rect{r.x + 1, r.y + 1, max(r.w-2, 0), max(r.h-2, 0)} }
+
+// layout says where everything stands. Rows are -1 for what is not shown.
+type layout struct {
+	w, h                             int
+	shape                            shape
+	status, hero, prompt, hint, keys int
+	frames                           [places]rect // outer sizes, borders included; neighbours share a border
+}
+
+// view is what a layout depends on besides the size of the terminal.
+type view struct {
+	pane  place // the pane that is shown where there is room for one
+	zoom  bool  // show it alone
+	tour  bool  // the tour wants a frame beside the result
+	facts bool  // so do the facts of a call, where the terminal is wide
+}
+
+// newLayout is pure: the same size and view give the same places.
+func newLayout(w, h int, v view) layout {
+	l := layout{w: w, h: h, status: -1, hero: -1, prompt: -1, hint: -1, keys: -1}
+	if w < minWidth || h < minHeight {
+		return l.tiny()
+	}
+	l.shape = single
+	switch {
+	case w >= wideWidth && h >= wideHeight:
+		l.shape = wide
+	case w >= splitWidth && h >= splitHeight:
+		l.shape = split
+	}
+	top := l.rows(v)
+	area := rect{0, top, w, l.prompt - top}
+	if l.shape == single || v.zoom {
+		l.frames[v.pane] = area
+		return l
+	}
+	l.divide(area, v)
+	return l
+}
+
+func (l layout) tiny() layout {
+	if l.w < 1 || l.h < 1 {
+		return l
+	}
+	l.prompt = 0
+	if l.h >= 2 {
+		l.status, l.prompt = 0, 1
+	}
+	if l.h >= 3 {
+		l.hint = 2
+	}
+	return l
+}
+
+// rows places what has a line of its own and returns the first row of the panes.
+func (l *layout) rows(v view) int {
+	l.status, l.prompt, l.hint = 0, l.h-2, l.h-1
+	if l.h >= keysHeight {
+		l.prompt, l.hint, l.keys = l.h-3, l.h-2, l.h-1
+	}
+	top := 1
+	if l.h >= airHeight {
+		top++
+	}
+	if v.zoom {
+		return top
+	}
+	l.hero = top
+	top += heroRows
+	if l.h >= moreAirHeight {
+		top++
+	}
+	return top
+}
+
+func (l *layout) divide(a rect, v view) {
+	inner := a.h - 3
+	lower := (inner*46 + 50) / 100
+	left := a.w * 5 / 8
+	if l.shape == wide {
+		lower = inner * 40 / 100
+		left = a.w * 55 / 100
+	}
+	upper := inner - lower
+	l.frames[atCalls] = rect{a.x, a.y, left + 1, upper + 2}
+	l.frames[atTiming] = rect{a.x + left, a.y, a.w - left, upper + 2}
+	below := rect{a.x, a.y + upper + 1, a.w, lower + 2}
+	l.frames[atResult] = below
+	if v.tour || v.facts && l.shape == wide {
+		at := left
+		if l.shape == split {
+			at = max(a.w*38/100, 30)
+		}
+		l.frames[atResult].w = at + 1
+		l.frames[atSide] = rect{below.x + at, below.y, below.w - at, below.h}
+	}
+}

@@ -1,0 +1,127 @@
+package dash
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/rpckids/rpckids/console/theme"
+)
+
+// line is one row of cells being written from left to right. Text must be printable; widths are cells, never bytes.
+type line struct {
+	b   []byte
+	w   int       // cells written
+	row theme.Row // what it stands on
+}
+
+func (l *line) put(s *theme.Style, text string) *line {
+	l.b = s.Append(l.b, text, l.row)
+	l.w += width(text)
+	return l
+}
+
+// until puts spaces up to column col; it does nothing when the line is there already.
+func (l *line) until(s *theme.Style, col int) *line {
+	if n := col - l.w; n > 0 {
+		l.b = s.Append(l.b, blanks(n), l.row)
+		l.w = col
+	}
+	return l
+}
+
+// right puts text so that it ends before column col.
+func (l *line) right(s *theme.Style, text string, col int) *line {
+	return l.until(s, col-width(text)).put(s, text)
+}
+
+// page collects the lines of a pane and sees to it that they fill its cells exactly.
+type page struct {
+	w, h  int
+	lines []string
+}
+
+func newPage(w, h int) *page { return &page{w: w, h: h, lines: make([]string, 0, max(h, 0))} }
+
+func (p *page) full() bool { return len(p.lines) >= p.h }
+func (p *page) left() int  { return p.h - len(p.lines) }
+
+// add appends a line, filled with spaces to the width; lines below the page are dropped and too long ones are cut.
+func (p *page) add(l *line) {
+	if p.full() {
+		return
+	}
+	if l.w > p.w {
+		s := ansi.Truncate(string(l.b), p.w, "")
+		p.lines = append(p.lines, s+blanks(p.w-ansi.StringWidth(s)))
+		return
+	}
+	p.lines = append(p.lines, string(l.b)+blanks(p.w-l.w))
+}
+
+func (p *page) text(s *theme.Style, text string) {
+	l := line{}
+	p.add(l.put(s, text))
+}
+
+func (p *page) gap() { p.add(&line{}) }
+
+// done fills the rest of the page with empty lines.
+func (p *page) done() []string {
+	for !p.full() {
+		p.gap()
+	}
+	return p.lines
+}
+
+const manyBlanks = "                                                                                                                                "
+
+func blanks(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	if n <= len(manyBlanks) {
+		return manyBlanks[:n]
+	}
+	return strings.Repeat(" ", n)
+}
+
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// width returns how many cells a printable text takes.
+func width(s string) int {
+	if plainASCII(s) {
+		return len(s)
+	}
+	return ansi.StringWidth(s)
+}
+
+// cut shortens a printable text to w cells and ends it with the mark when something is missing.
+func cut(s string, w int, mark string) string {
+	if w <= 0 {
+		return ""
+	}
+	if plainASCII(s) {
+		if len(s) <= w {
+			return s
+		}
+		return s[:w-1] + mark
+	}
+	return ansi.Truncate(s, w, mark)
+}
+
+// wrap breaks a text into lines of at most w cells, between words where it can.
+func wrap(s string, w int) []string {
+	if s == "" || w <= 0 {
+		return nil
+	}
+	return strings.Split(ansi.Wrap(s, w, ""), "\n")
+}

@@ -1,0 +1,50 @@
+package dash
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/rpckids/rpckids/console"
+)
+
+const lineCap = 4096 // bytes of one line that are looked at; no terminal is that wide
+
+// oneLine writes a payload on one line, safe for a terminal; what is beyond lineCap is not looked at.
+func oneLine(payload json.RawMessage) string {
+	if len(payload) > lineCap {
+		return console.Printable(strings.ToValidUTF8(string(payload[:lineCap]), ""))
+	}
+	if payload == nil {
+		return "null"
+	}
+	return console.PrintableJSON(payload)
+}
+
+// onlyValue is what stays of a result when there is room for one value: the first field of an object.
+func onlyValue(result json.RawMessage) string {
+	if len(result) > lineCap {
+		return oneLine(result)
+	}
+	d := json.NewDecoder(bytes.NewReader(result))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return oneLine(result)
+	}
+	if _, err := d.Token(); err != nil {
+		return oneLine(result)
+	}
+	var first json.RawMessage
+	if d.Decode(&first) != nil {
+		return oneLine(result)
+	}
+	return oneLine(first)
+}
+
+// commandLine is the line that does an entry again.
+func commandLine(e console.Entry) string {
+	s := e.Kind.String() + " " + console.Printable(e.Type)
+	if e.Payload != nil {
+		s += " " + oneLine(e.Payload)
+	}
+	return s
+}

@@ -1,0 +1,201 @@
+package dash
+
+import (
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/rpckids/rpckids/console"
+)
+
+const checkCap = 64 << 10 // longer lines are not judged at each key
+
+// prompt is the line being typed and what is said about it.
+type prompt struct {
+	*scene
+	edit    editor
+	lines   []string // the history while going through it, oldest first
+	past    int      // how far back; 0: the line being typed
+	draft   string   // that line, while looking at older ones
+	choice  choice
+	verdict console.Hint   // of the line as it stands
+	refused *console.Error // of the line that was entered; until the next key
+	notice  string         // instead of all that; until the next key
+	waiting []string       // pasted lines that come up one by one; never run by themselves
+}
+
+// choice is a completion with several items.
+type choice struct {
+	items []console.Item
+	from  int // byte offset in the line
+	at    int // the item in the line; -1: only what they have in common
+}
+
+// key edits the line, walks the history or completes. It reports whether it knew the key.
+func (p *prompt) key(msg tea.KeyMsg) bool {
+	p.notice, p.refused = "", nil
+	switch name := msg.String(); {
+	case msg.Paste:
+		p.paste(string(msg.Runes))
+	case name == "tab":
+		p.complete(1)
+		p.check()
+		return true
+	case name == "shift+tab":
+		p.complete(-1)
+		p.check()
+		return true
+	case name == "up" || name == "ctrl+p":
+		p.walk(1)
+	case name == "down" || name == "ctrl+n":
+		p.walk(-1)
+	case p.edit.key(msg):
+	default:
+		return false
+	}
+	p.choice = choice{}
+	p.check()
+	return true
+}
+
+// set puts a line into the prompt, ready to be edited.
+func (p *prompt) set(line string) {
+	p.edit.set(line)
+	p.past, p.choice, p.notice, p.refused = 0, choice{}, "", nil
+	p.check()
+}
+
+// take empties the prompt and returns what stood there.
+func (p *prompt) take() string {
+	line := strings.TrimSpace(p.edit.String())
+	next := ""
+	if len(p.waiting) > 0 {
+		next, p.waiting = p.waiting[0], p.waiting[1:]
+	}
+	p.set(next)
+	return line
+}
+
+func (p *prompt) empty() bool { return len(p.edit.text) == 0 }
+
+func (p *prompt) check() {
+	p.verdict = console.Hint{}
+	if len(p.edit.text) > 0 && len(p.edit.text) < checkCap {
+		p.verdict = p.session.Check(p.edit.String())
+	}
+}
+
+// paste inserts text. Its newlines become spaces as long as they stand inside JSON; of several commands the first comes into the line and
+// the others follow one by one, each after its own enter.
+func (p *prompt) paste(text string) {
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+	var commands []string
+	held := ""
+	for _, one := range strings.Split(text, "\n") {
+		if held == "" && (strings.TrimSpace(one) == "" || strings.HasPrefix(strings.TrimSpace(one), "#")) {
+			continue
+		}
+		if held != "" {
+			held += " "
+		}
+		held += one
+		before := string(p.edit.text[:p.edit.at])
+		if len(commands) > 0 {
+			before = ""
+		}
+		if !console.Incomplete(before + held) {
+			commands, held = append(commands, held), ""
+		}
+	}
+	if held != "" {
+		commands = append(commands, held)
+	}
+	if len(commands) == 0 {
+		return
+	}
+	p.edit.insert([]rune(commands[0]))
+	p.waiting = append(p.waiting, commands[1:]...)
+}
+
+// walk goes n lines back in the history, or forward.
+func (p *prompt) walk(n int) {
+	if p.past == 0 {
+		p.lines, p.draft = p.session.History().Lines(), p.edit.String()
+	}
+	p.past = min(max(p.past+n, 0), len(p.lines))
+	if p.past == 0 {
+		p.edit.set(p.draft)
+	} else {
+		p.edit.set(p.lines[len(p.lines)-p.past])
+	}
+}
+
+// complete puts in what is sure; when there are several ways to go on, each further tab tries the next.
+func (p *prompt) complete(step int) {
+	if c := &p.choice; len(c.items) > 1 {
+		c.at += step
+		switch {
+		case c.at >= len(c.items):
+			c.at = 0
+		case c.at < 0:
+			c.at = len(c.items) - 1
+		}
+		p.replace(c.from, c.items[c.at].Text)
+		return
+	}
+	line, at := p.edit.String(), p.edit.offset()
+	found := p.session.Complete(line, at)
+	if found.From < 0 || found.From > at || len(found.Items) == 0 {
+		p.notice = "nothing to complete here"
+		return
+	}
+	if len(found.Items) == 1 {
+		p.replace(found.From, found.Items[0].Text)
+		return
+	}
+	common := found.Items[0].Text
+	for _, it := range found.Items {
+		for !strings.HasPrefix(it.Text, common) {
+			common = common[:len(common)-1]
+		}
+	}
+	if common = strings.ToValidUTF8(common, ""); len(common) > at-found.From {
+		p.replace(found.From, common)
+	}
+	p.choice = choice{items: found.Items, from: found.From, at: -1}
+}
+
+// replace puts text in the place of what stands between byte offset from and the cursor.
+func (p *prompt) replace(from int, text string) {
+	line, at := p.edit.String(), p.edit.offset()
+	if from > at {
+		return
+	}
+	p.edit.set(line[:from] + text)
+	end := p.edit.at
+	p.edit.insert([]rune(line[at:]))
+	p.edit.at = end
+}
+
+// label is what stands before the line: where it goes, or only its sign where there is little room.
+func (p *prompt) label(w int) string {
+	if label := console.Printable(p.session.Prompt()) + "> "; w >= 60 && width(label) < w/2 {
+		return label
+	}
+	return "> "
+}
+
+// view draws the line and tells the cell of the cursor.
+func (p *prompt) view(w int) (text string, cursor int) {
+	t := p.theme
+	style := &t.Muted
+	if p.focus == atPrompt {
+		style = &t.Focus
+	}
+	l := (&line{}).put(&t.Text, " ").put(style, p.label(w))
+	shown, cursor, _ := p.edit.window(w - 1 - l.w)
+	cursor += l.w
+	pg := newPage(w, 1)
+	pg.add(l.put(&t.Text, shown))
+	return pg.done()[0], min(cursor, w-1)
+}

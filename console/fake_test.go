@@ -1,0 +1,99 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// fake is a Backend whose figures are fixed, so that what is printed can be compared.
+type fake struct {
+	target string
+	state  LinkState
+	closed atomic.Bool
+	mu     sync.Mutex // protects the fields below
+	got    []Request
+}
+
+func fakeDial(_ context.Context, target string) (Backend, error) {
+	switch {
+	case strings.HasPrefix(target, "closed"):
+		return nil, errors.New("connection refused")
+	case strings.HasPrefix(target, "told"):
+		return nil, &Error{Exit: ExitConnection, Message: "not an rpc server\x1b[31m", Hint: "it answered in HTTP"}
+	}
+	return &fake{target: target, state: Connected}, nil
+}
+
+func (f *fake) note(r Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.got = append(f.got, r)
+}
+
+func (f *fake) requests() []Request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Request(nil), f.got...)
+}
+
+func (f *fake) Call(ctx context.Context, r Request) (Reply, error) {
+	f.note(r)
+	t := Trace{RequestID: "00c0ffee", Server: "127.0.0.1:8888", Attempts: 1, RTT: 398 * time.Microsecond, Client: 21 * time.Microsecond, Wait: 377 * time.Microsecond,
+		Out: make([]byte, 70), In: make([]byte, 89)}
+	reply := func(typ, payload string) (Reply, error) {
+		return Reply{Type: typ, Payload: json.RawMessage(payload), Trace: t}, nil
+	}
+	fail := func(e *Error) (Reply, error) { return Reply{Trace: t}, e }
+	switch r.Type {
+	case "fib":
+		return reply("fib_res", "89")
+	case "exp":
+		return reply("exp_res", `{"value":1024, "costInNanos":28113}`)
+	case "max":
+		return reply("max_res", "9223372036854775807")
+	case "echo":
+		return reply("echo_res", string(or(string(r.Payload), "null")))
+	case "slow", "hang":
+		<-ctx.Done()
+		t.In, t.RTT, t.Wait = nil, 50*time.Millisecond, 50*time.Millisecond-t.Client
+		return Reply{Trace: t}, ctx.Err()
+	case "bad":
+		return reply("bad_res", "{oops")
+	case "evil":
+		return reply("evil\x1b[2J_res", "{\"a\":\"\u009b31m\u202e\"}")
+	case "panic":
+		panic("boom\x1b[2J")
+	case "busy":
+		return fail(&Error{Exit: ExitServer, Code: "resource_exhausted", Message: "too many calls", RetryAfter: 250 * time.Millisecond, Details: json.RawMessage(`{"queue":1000}`)})
+	case "lost":
+		return fail(&Error{Exit: ExitConnection, Message: "connection lost", Hint: "the next call connects again"})
+	}
+	return fail(&Error{Exit: ExitServer, Code: "not_found", Message: "no service " + r.Type})
+}
+
+func (f *fake) Cast(_ context.Context, r Request) (Reply, error) {
+	f.note(r)
+	return Reply{Trace: Trace{RequestID: "00c0ffee", Server: "127.0.0.1:8888", Attempts: 1, RTT: 18 * time.Microsecond, Client: 18 * time.Microsecond, Out: make([]byte, 65)}}, nil
+}
+
+func (f *fake) Stats() Stats {
+	return Stats{Target: f.target, Server: "127.0.0.1:8888", State: f.state, Protocol: "v1", Ours: true, Attempt: 2, Sent: 124113, Received: 5, Reconnects: 1, LastError: "reset\x1b"}
+}
+
+func (f *fake) Close() error { f.closed.Store(true); return nil }
+
+// typed runs lines in a new session and returns all that a person would read.
+func typed(s *Session, p *Printer, out *bytes.Buffer, line string) {
+	r, err := s.Exec(context.Background(), line)
+	_ = p.Print(r, err)
+	if r.Next != Stay {
+		fmt.Fprintf(out, "(%s)\n", r.Next)
+	}
+}

@@ -1,0 +1,158 @@
+package console
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// topics of help that are no commands. Text is plain, wrapped at 78 columns.
+var topicTexts = map[string]string{
+	"exit-codes": exitCodeText(),
+	"payloads": `A payload is JSON: 10, "text", [1,2], {"base":2,"exp":10}. Nothing means null.
+Only the payload is JSON; all other words need no quotes. If a line ends inside
+brackets, the next line goes on with it.
+
+  @FILE            the content of a file
+  -                standard input, for a single command started from a shell
+  $last            the last reply, as it is
+  $128             the reply of call 128
+  $128.value       a field of it; $128.items[0].name goes deeper
+  "${last.name}"   inside a string only this form counts, and is put in as text
+
+What does not fit the registered shape of its type is not sent: a caret shows
+the place. --no-check sends it all the same.`,
+	"types": `rpc TYPE SHAPE registers what a request or a reply looks like. SHAPE is
+
+  int64 int32 string bool float64 any   and Go's other plain types
+  []T  map[string]T  *T                 list, map, nullable
+  {name:type, other?:type}              an object; ? marks an optional field
+  struct{ Value int64 ` + "`json:\"value\"`" + ` }  a Go struct, pasted as it is
+  Long Integer String Boolean List<T> Map<String,T>   as Java writes them
+  @FILE                                 a JSON Schema
+
+Requests are checked before they are sent; fields they do not know are refused.
+Replies are checked when they come; fields they do not know are fine.
+64-bit integers stay exact in both directions.
+
+A reply whose type is not registered is shown as it is, with the line that would
+register it. After "set strict on" it is an error.`,
+	"timing": `#128 exp_res ok  398 µs  client 21 µs  network 349 µs  server 28 µs  70 B > 89 B
+
+  398 µs    the round trip, from the call to its result
+  client    encoding, decoding and queueing in this process
+  network   from the first byte written to the last byte read, without server
+  server    the server's own time, read from the field that --server-time named
+  wait      instead of network, when the server's time is not known
+  70 B > 89 B   bytes sent and received, with their headers
+
+The parts add up to the round trip.`,
+}
+
+func exitCodeText() string {
+	var t table
+	for _, c := range exitCodes {
+		t.add(fmt.Sprintf("%4d", c.code), c.text)
+	}
+	return t.String() + "\n\nA script stops at the first failure with that code; with --keep-going it runs on\nand ends with the first failure's code."
+}
+
+var exitCodes = []struct {
+	code Exit
+	text string
+}{
+	{ExitOK, "every command succeeded"},
+	{ExitInternal, "internal error"},
+	{ExitUsage, "usage: unknown command, bad flag, bad argument"},
+	{ExitConnect, "cannot connect"},
+	{ExitConnection, "connection lost, or the peer broke the protocol"},
+	{ExitDeadline, "deadline exceeded, ours or the server's"},
+	{ExitServer, "the server reported an error"},
+	{ExitType, "payload or reply does not fit its type"},
+	{ExitInterrupted, "interrupted (143 on SIGTERM)"},
+}
+
+// topics returns the names of help topics that are no commands, sorted.
+func (s *Session) topics() []string {
+	names := slices.Collect(maps.Keys(topicTexts))
+	for name := range s.cfg.Topics {
+		if _, ok := topicTexts[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Help returns the text of `help TOPIC`, without colour; the topic "" is the overview. It is "" for an unknown topic.
+func (s *Session) Help(topic string) string {
+	if topic == "" {
+		return s.overview()
+	}
+	if text, ok := s.cfg.Topics[topic]; ok {
+		return text
+	}
+	text, ok := topicTexts[topic]
+	if !ok {
+		if c := find(s.commands, topic); c != nil {
+			text = c.manual()
+		} else if t, ok := s.registered(topic); ok {
+			text = "rpc " + typeText(topic, t) + "\n\nas in: " + PrintableJSON(t.shape.Sample())
+		}
+	}
+	if s.cfg.ASCII {
+		text = strings.ReplaceAll(text, "µs", "us")
+	}
+	return text
+}
+
+func (s *Session) overview() string {
+	var b strings.Builder
+	group := ""
+	var t table
+	flush := func() {
+		if group != "" {
+			b.WriteString(group + "\n" + t.String() + "\n\n")
+		}
+		t = table{}
+	}
+	for _, c := range s.commands {
+		if c.group != group {
+			flush()
+			group = c.group
+		}
+		name := c.name
+		if c.args != "" {
+			name += " " + c.args
+		}
+		t.add("  "+fmt.Sprintf("%-19s", name), c.help)
+	}
+	flush()
+	b.WriteString("help TOPIC tells more: a command, or " + strings.Join(s.topics(), ", "))
+	return b.String()
+}
+
+// manual is the help of one command.
+func (c *command) manual() string {
+	lines := []string{c.usage(), "  " + c.help}
+	if len(c.aliases) > 0 {
+		lines = append(lines, "  also: "+strings.Join(c.aliases, ", "))
+	}
+	if c.long != "" {
+		lines = append(lines, "", ansi.Wordwrap(c.long, 78, ""))
+	}
+	if len(c.flags) > 0 {
+		var t table
+		for _, f := range c.flags {
+			t.add("  "+f.usage(), f.help)
+		}
+		lines = append(lines, "", t.String())
+	}
+	if len(c.examples) > 0 {
+		lines = append(lines, "", "  "+strings.Join(c.examples, "\n  "))
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,236 @@
+package console
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	journalKeep = 1000     // entries that can still be shown; totals and histograms keep everything
+	bytesKeep   = 64 << 20 // of their payloads and frames; beyond it the oldest entries lose theirs
+	seriesKeep  = 256      // latest points per type, for charts
+)
+
+// Journal holds what the session did: the last calls as entries, everything as totals and one histogram per type. Whoever runs a call
+// appends to it and rings a bell of one slot; a face reads what is new when it next draws. So a slow screen never slows a call, and a
+// thousand calls cost the screen no more than one. Safe for concurrent use.
+type Journal struct {
+	bell chan struct{}
+
+	mu      sync.Mutex // protects the fields below
+	entries []Entry    // a ring: number n stands at (n-1) % journalKeep
+	last    int        // the newest number
+	replied int        // the number of the call whose good reply came last; 0: none
+	held    int        // bytes of payloads and frames in finished entries
+	version uint64
+	totals  Totals
+	types   map[string]*series
+	newest  string // the type that finished last
+}
+
+// Totals counts all entries of the session.
+type Totals struct{ Running, OK, Sent, Failed int }
+
+// series is the timing of one type.
+type series struct {
+	rtt    *spread // of good calls
+	server *spread // nil until a reply tells
+	points []Point // the latest seriesKeep
+	calls  int
+	failed int
+}
+
+// Point is one finished call in a chart.
+type Point struct {
+	At     time.Time // when it ended
+	RTT    time.Duration
+	Failed bool
+}
+
+// Timing sums up the calls of one type. Percentiles are of good calls; durations are zero when there are none.
+type Timing struct {
+	Type                            string
+	Calls, Failed                   int
+	Min, P50, P90, P95, P99, Max    time.Duration
+	HasServer                       bool
+	ServerMin, ServerP50, ServerMax time.Duration
+	Points                          []Point // oldest first
+}
+
+// NewJournal returns an empty journal.
+func NewJournal() *Journal {
+	return &Journal{bell: make(chan struct{}, 1), types: map[string]*series{}}
+}
+
+// Bell is rung after each change; rings that nobody heard become one.
+func (j *Journal) Bell() <-chan struct{} { return j.bell }
+
+// Version changes with each change of the journal, so a face can tell that there is nothing to draw.
+func (j *Journal) Version() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.version
+}
+
+// Start appends a running entry and returns it with its number.
+func (j *Journal) Start(e Entry) Entry {
+	j.mu.Lock()
+	j.last++
+	e.Number, e.State = j.last, Running
+	if len(j.entries) < journalKeep {
+		j.entries = append(j.entries, e)
+	} else {
+		old := &j.entries[(e.Number-1)%journalKeep]
+		if old.State != Running {
+			j.held -= old.size()
+		}
+		*old = e
+	}
+	j.totals.Running++
+	j.unlockAndRing()
+	return e
+}
+
+// Finish replaces the running entry of the same number with its outcome and counts it.
+func (j *Journal) Finish(e Entry) {
+	j.mu.Lock()
+	if e.Number > j.last-journalKeep {
+		j.entries[(e.Number-1)%journalKeep] = e
+		j.held += e.size()
+		j.dropLocked(e.Number)
+	}
+	j.totals.Running--
+	switch e.State {
+	case OK:
+		j.totals.OK++
+		j.replied = e.Number
+	case Sent:
+		j.totals.Sent++
+	default:
+		j.totals.Failed++
+	}
+	if e.Kind == KindCall {
+		j.recordLocked(e)
+	}
+	j.unlockAndRing()
+}
+
+// dropLocked takes the bytes of the oldest finished entries until the rest is within bytesKeep. The entry just finished keeps its own.
+func (j *Journal) dropLocked(finished int) {
+	for n := max(j.last-journalKeep+1, 1); j.held > bytesKeep && n <= j.last; n++ {
+		e := &j.entries[(n-1)%journalKeep]
+		if n == finished || e.State == Running || e.Dropped {
+			continue
+		}
+		j.held -= e.size()
+		e.Payload, e.Result, e.Trace.Out, e.Trace.In, e.Dropped = nil, nil, nil, nil, true
+	}
+}
+
+func (j *Journal) recordLocked(e Entry) {
+	s := j.types[e.Type]
+	if s == nil {
+		s = &series{rtt: newSpread()}
+		j.types[e.Type] = s
+	}
+	s.calls++
+	if e.State == OK {
+		s.rtt.record(e.Trace.RTT)
+		if e.HasServer {
+			if s.server == nil {
+				s.server = newSpread()
+			}
+			s.server.record(e.Server)
+		}
+	} else {
+		s.failed++
+	}
+	if len(s.points) >= 2*seriesKeep {
+		s.points = append(s.points[:0], s.points[len(s.points)-seriesKeep:]...)
+	}
+	s.points = append(s.points, Point{At: e.Started.Add(e.Trace.RTT), RTT: e.Trace.RTT, Failed: e.State == Failed})
+	j.newest = e.Type
+}
+
+// unlockAndRing ends a change: it counts it, unlocks the journal and rings the bell.
+func (j *Journal) unlockAndRing() {
+	j.version++
+	j.mu.Unlock()
+	select {
+	case j.bell <- struct{}{}:
+	default:
+	}
+}
+
+// Entry returns the entry of that number; ok is false when there is none or it is too old to be kept.
+func (j *Journal) Entry(number int) (e Entry, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if number < 1 || number > j.last || number <= j.last-journalKeep {
+		return Entry{}, false
+	}
+	return j.entries[(number-1)%journalKeep], true
+}
+
+// Tail returns up to n entries that end at number end, oldest first; end 0 means the newest.
+func (j *Journal) Tail(n, end int) []Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if end <= 0 || end > j.last {
+		end = j.last
+	}
+	first := max(end-n+1, j.last-journalKeep+1, 1)
+	tail := make([]Entry, 0, max(end-first+1, 0))
+	for i := first; i <= end; i++ {
+		tail = append(tail, j.entries[(i-1)%journalKeep])
+	}
+	return tail
+}
+
+// Last returns the number of the newest entry, 0 when there is none.
+func (j *Journal) Last() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last
+}
+
+// LastReply returns the call whose good reply came last; ok is false when there is none or it is too old to be kept.
+func (j *Journal) LastReply() (e Entry, ok bool) {
+	j.mu.Lock()
+	n := j.replied
+	j.mu.Unlock()
+	return j.Entry(n)
+}
+
+// Totals returns the counts of the whole session.
+func (j *Journal) Totals() Totals {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.totals
+}
+
+// Timing returns the timing of one type with at most points of its latest calls; "" means the type that finished last.
+func (j *Journal) Timing(typ string, points int) Timing {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if typ == "" {
+		typ = j.newest
+	}
+	t := Timing{Type: typ}
+	s := j.types[typ]
+	if s == nil {
+		return t
+	}
+	t.Calls, t.Failed = s.calls, s.failed
+	t.Points = slices.Clone(s.points[max(len(s.points)-points, 0):])
+	if !s.rtt.empty() {
+		q := s.rtt.percentile
+		t.Min, t.P50, t.P90, t.P95, t.P99, t.Max = s.rtt.min, q(50), q(90), q(95), q(99), s.rtt.max
+	}
+	if s.server != nil {
+		t.HasServer = true
+		t.ServerMin, t.ServerP50, t.ServerMax = s.server.min, s.server.percentile(50), s.server.max
+	}
+	return t
+}

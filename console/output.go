@@ -1,0 +1,101 @@
+package console
+
+import (
+	"encoding/json"
+
+	"github.com/rpckids/rpckids/internal/shape"
+)
+
+// callJSON is a call or cast as -o json prints it. docs/COMMANDS.md describes it by callShape, and a test holds the two together.
+type callJSON struct {
+	Kind      string          `json:"kind"`
+	Number    int             `json:"number,omitempty"`
+	Type      string          `json:"type"`
+	ReplyType string          `json:"reply_type,omitempty"`
+	Result    json.RawMessage `json:"result,omitempty"`
+	Status    string          `json:"status"`
+	RTT       *int64          `json:"rtt_ns,omitempty"`
+	Client    *int64          `json:"client_ns,omitempty"`
+	Wait      *int64          `json:"wait_ns,omitempty"`
+	Network   *int64          `json:"network_ns,omitempty"`
+	Server    *int64          `json:"server_ns,omitempty"`
+	BytesOut  *int            `json:"bytes_out,omitempty"`
+	BytesIn   *int            `json:"bytes_in,omitempty"`
+	RequestID string          `json:"request_id,omitempty"`
+	Peer      string          `json:"peer,omitempty"`
+	Attempts  int             `json:"attempts,omitempty"`
+	Hint      string          `json:"hint,omitempty"`
+	Error     *faultJSON      `json:"error,omitempty"`
+}
+
+// faultJSON is an error inside of a callJSON or an errorJSON.
+type faultJSON struct {
+	Code       string          `json:"code"`
+	Message    string          `json:"message"`
+	Hint       string          `json:"hint,omitempty"`
+	Exit       int             `json:"exit"`
+	Line       int             `json:"line,omitempty"` // of the script
+	At         *int            `json:"at,omitempty"`   // byte offset in the line that was typed
+	RetryAfter int64           `json:"retry_after_ms,omitempty"`
+	Details    json.RawMessage `json:"details,omitempty"`
+}
+
+// errorJSON is the failure of a command that is no call.
+type errorJSON struct {
+	Kind   string     `json:"kind"`
+	Status string     `json:"status"`
+	Error  *faultJSON `json:"error"`
+}
+
+// The shapes of what -o json prints, as docs/COMMANDS.md shows them.
+const (
+	faultShape = `{code:string, message:string, hint?:string, exit:int, line?:int, at?:int, retry_after_ms?:int64, details?:any}`
+	callShape  = `{kind:string, number?:int, type:string, reply_type?:string, result?:any, status:string, rtt_ns?:int64, client_ns?:int64, wait_ns?:int64, ` +
+		`network_ns?:int64, server_ns?:int64, bytes_out?:int, bytes_in?:int, request_id?:string, peer?:string, attempts?:int, hint?:string, error?:` + faultShape + `}`
+	errorShape = `{kind:string, status:string, error:` + faultShape + `}`
+)
+
+// newCallJSON writes an entry for a program to read. What is not known is left out, never zero.
+func newCallJSON(e *Entry) *callJSON {
+	v := &callJSON{Kind: e.Kind.String(), Number: e.Number, Type: e.Type, ReplyType: e.ReplyType, Status: e.State.String(),
+		RequestID: e.Trace.RequestID, Peer: e.Trace.Server, Attempts: e.Trace.Attempts, Hint: e.Hint}
+	if len(e.Result) > 0 && shape.Syntax(e.Result) == nil {
+		v.Result = e.Result
+	}
+	if e.Err != nil {
+		v.fail(e.Err)
+	}
+	if e.State == Running || e.Dropped {
+		return v
+	}
+	v.RTT, v.Client = nanos(int64(e.Trace.RTT)), nanos(int64(e.Trace.Client))
+	out, in := len(e.Trace.Out), len(e.Trace.In)
+	v.BytesOut = &out
+	if e.Kind == KindCast {
+		return v
+	}
+	v.BytesIn = &in
+	if e.HasServer {
+		v.Network, v.Server = nanos(int64(e.Network())), nanos(int64(e.Server))
+	} else {
+		v.Wait = nanos(int64(e.Trace.Wait))
+	}
+	return v
+}
+
+func nanos(n int64) *int64 { return &n }
+
+func (v *callJSON) fail(e *Error) {
+	v.Status, v.Error = e.Status(), newFaultJSON(e)
+}
+
+func newFaultJSON(e *Error) *faultJSON {
+	f := &faultJSON{Code: e.Status(), Message: e.Message, Hint: e.Hint, Exit: int(e.Exit), RetryAfter: e.RetryAfter.Milliseconds()}
+	if e.Line != "" {
+		f.At = &e.At
+	}
+	if len(e.Details) > 0 && shape.Syntax(e.Details) == nil {
+		f.Details = e.Details
+	}
+	return f
+}

@@ -1,0 +1,85 @@
+package remote
+
+import (
+	"context"
+
+	"github.com/rpckids/rpckids/console"
+	"github.com/rpckids/rpckids/rpcclient"
+)
+
+// Dial connects to a target and returns when the connection is up. Whoever dialed closes the backend.
+func Dial(ctx context.Context, target string) (console.Backend, error) {
+	client, err := rpcclient.Dial(ctx, target)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return &backend{client}, nil
+}
+
+// backend is a console.Backend over one client.
+type backend struct{ client *rpcclient.Client }
+
+func (b *backend) Call(ctx context.Context, r console.Request) (console.Reply, error) {
+	var t rpcclient.Trace
+	var opts []rpcclient.CallOption
+	if r.Idempotent {
+		opts = append(opts, rpcclient.Idempotent())
+	}
+	payload, err := b.client.Invoke(rpcclient.WithTrace(ctx, &t), r.Type, r.Payload, opts...)
+	return console.Reply{Type: t.ReplyType, Payload: payload, Trace: traceOf(&t)}, explain(err)
+}
+
+func (b *backend) Cast(ctx context.Context, r console.Request) (console.Reply, error) {
+	var t rpcclient.Trace
+	err := rpcclient.Cast(rpcclient.WithTrace(ctx, &t), b.client, r.Type, r.Payload)
+	return console.Reply{Trace: traceOf(&t)}, explain(err)
+}
+
+func (b *backend) Close() error { return b.client.Close() }
+
+func (b *backend) Stats() console.Stats {
+	s := b.client.Stats()
+	c := console.Stats{
+		Target:     s.Target,
+		Server:     s.Remote,
+		State:      linkState(s),
+		Protocol:   s.Protocol,
+		Ours:       s.Ours,
+		Attempt:    s.Attempt,
+		Since:      s.Since,
+		Sent:       s.Sent,
+		Received:   s.Received,
+		Dropped:    s.Dropped.Total(),
+		Reconnects: s.Reconnects,
+	}
+	if s.LastError != nil {
+		c.LastError = s.LastError.Error()
+	}
+	return c
+}
+
+func linkState(s rpcclient.Stats) console.LinkState {
+	switch s.State {
+	case rpcclient.Connected:
+		return console.Connected
+	case rpcclient.Connecting:
+		return console.Reconnecting
+	case rpcclient.Idle:
+		return console.Idle
+	}
+	return console.Disconnected
+}
+
+// traceOf turns instants into the parts of a call that the console shows. Client and Wait add up to RTT exactly.
+func traceOf(t *rpcclient.Trace) console.Trace {
+	return console.Trace{
+		RequestID: t.RequestID,
+		Server:    t.Server,
+		Attempts:  t.Attempts,
+		RTT:       t.Done.Sub(t.Start),
+		Client:    t.Client(),
+		Wait:      t.Network(),
+		Out:       t.Out,
+		In:        t.In,
+	}
+}

@@ -1,0 +1,125 @@
+package console
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+const maxLine = 4 << 20 // of a script, a command over several lines taken together
+
+// RunScript runs each line of r as a command and prints its result. Lines of JSON that is not finished yet are one command, # starts a comment line,
+// and the last line need not end. The first failure stops it, and its exit code is returned; with keepGoing it runs on and returns the first failure's code all
+// the same. Errors name their line. quit ends it early, and so does ctx.
+func RunScript(ctx context.Context, s *Session, r io.Reader, p *Printer, keepGoing bool) Exit {
+	lines := &scriptLines{r: bufio.NewReader(r)}
+	defer func() { p.line = 0 }()
+	first := ExitOK
+	for ctx.Err() == nil {
+		text, at, err := lines.command()
+		if ctx.Err() != nil { // while it read; what it has of the line is not the line
+			break
+		}
+		if err == io.EOF {
+			return first
+		}
+		result := Result{}
+		if err == nil {
+			result, err = s.Exec(ctx, text)
+		}
+		if err == nil && (result.Next == OpenDashboard || result.Next == OpenREPL) {
+			err = &Error{Exit: ExitUsage, Message: fmt.Sprintf("%s needs a terminal", strings.TrimSpace(text))}
+		}
+		p.line = at
+		if lost := p.Print(result, err); lost != nil {
+			return ExitInternal
+		}
+		if err != nil && first == ExitOK {
+			first = explain(err).Exit
+		}
+		if err != nil && (!keepGoing || lines.broken) || result.Next == Quit {
+			return first
+		}
+	}
+	if first == ExitOK {
+		first = ExitInterrupted
+	}
+	return first
+}
+
+// scriptLines reads the commands of a script.
+type scriptLines struct {
+	r      *bufio.Reader
+	line   int
+	broken bool // what follows cannot be read
+}
+
+// command returns the next command and the number of its first line; io.EOF after the last one.
+func (l *scriptLines) command() (text string, at int, err error) {
+	text, err = l.next(maxLine)
+	at = l.line
+	if err != nil || !Incomplete(text) {
+		return text, at, err
+	}
+	parts, size := []string{text}, len(text)
+	checked := size
+	var b balance
+	words := scan(text).words
+	feed(&b, words[len(words)-1].text)
+	for {
+		more, err := l.next(maxLine - size)
+		if err != nil && err != io.EOF {
+			return "", at, err
+		}
+		if err == io.EOF { // it will be refused where it ends
+			return strings.Join(parts, "\n"), at, nil
+		}
+		parts, size = append(parts, more), size+1+len(more)
+		feed(&b, "\n"+more)
+		if b.open() && size > often && size < 2*checked {
+			continue
+		}
+		checked = size
+		if text := strings.Join(parts, "\n"); !Incomplete(text) {
+			return text, at, nil
+		}
+	}
+}
+
+// often is up to what size an open command is looked at with each line, so that a fault is found in its line. A larger one is looked at when it has
+// doubled or its brackets close, so that the work stays in proportion to its size.
+const often = 4 << 10
+
+func feed(b *balance, s string) {
+	for i := range len(s) {
+		b.feed(s[i])
+	}
+}
+
+func (l *scriptLines) next(limit int) (string, error) {
+	var b strings.Builder
+	for {
+		part, err := l.r.ReadSlice('\n')
+		if len(part) > 0 || err == nil {
+			b.Write(part)
+		}
+		switch {
+		case b.Len() > limit:
+			l.line++
+			l.broken = true
+			return "", &Error{Exit: ExitUsage, Message: fmt.Sprintf("a command is longer than %s", Bytes(maxLine)), Hint: "put the payload into a file: call TYPE @FILE"}
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err == io.EOF && b.Len() == 0:
+			return "", io.EOF
+		case err != nil && err != io.EOF:
+			l.broken = true
+			return "", &Error{Exit: ExitInternal, Message: "reading the script: " + err.Error(), Cause: err}
+		}
+		l.line++
+		return strings.TrimRight(b.String(), "\r\n"), nil
+	}
+}

@@ -1,0 +1,211 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"sync"
+)
+
+// DefaultAddr is where a bare connect goes.
+const DefaultAddr = "localhost:8888"
+
+// Config says what a session stands on. The zero value is a session that can do everything but connect.
+type Config struct {
+	Dial     Dialer             // makes connections; nil: connect is refused
+	Addr     string             // where a bare `connect` goes; "" means DefaultAddr
+	Connect  bool               // a command that needs a connection makes it, to Addr: for a session of one command
+	History  *History           // nil: lines are kept in memory only
+	Settings map[string]Setting // start values that are not the defaults; CheckSetting tells whether one is good
+	Topics   map[string]string  // further help topics, as "keys", which only the faces know
+	Stdin    io.Reader          // what the payload "-" reads; nil where standard input is taken, as at a prompt or in a script
+	ASCII    bool               // texts use "us" instead of "µs"
+	Version  string             // of the program, shown by status
+}
+
+// Session is one person at the console: a connection, the types they registered, their settings and the journal of what they called.
+// Its methods are safe for concurrent use; a running call does not hold up the next command. Close it to cancel and await what runs.
+type Session struct {
+	cfg      Config
+	commands []*command
+	journal  *Journal
+	history  *History
+	ctx      context.Context // ends when the session closes
+	stop     context.CancelCauseFunc
+	running  sync.WaitGroup // commands
+
+	mu       sync.Mutex // protects the fields below
+	closed   bool
+	backend  Backend // nil: not connected
+	target   string  // of the backend, or of the last one
+	previous string  // what `connect -` goes back to
+	types    map[string]registered
+	seen     map[string]seen
+	hinted   map[string]bool // reply types whose rpc line was shown
+	settings map[string]Setting
+}
+
+// NewSession returns a session that is not connected. A start value in cfg.Settings that is no good is left out.
+func NewSession(cfg Config) *Session {
+	s := &Session{cfg: cfg, commands: builtin(), journal: NewJournal(), history: cfg.History,
+		types: map[string]registered{}, seen: map[string]seen{}, hinted: map[string]bool{}}
+	if s.history == nil {
+		s.history = NewHistory(nil, nil)
+	}
+	s.ctx, s.stop = context.WithCancelCause(context.Background())
+	s.settings = startSettings(cfg.Settings)
+	return s
+}
+
+var errClosing = errors.New("the session is closed")
+
+// Exec runs one command line. Its error is an *Error; a failed call comes with both, its entry in the result and the error.
+// Ending ctx cancels the command, not the session.
+func (s *Session) Exec(ctx context.Context, line string) (Result, error) {
+	return s.exec(ctx, scan(line))
+}
+
+// ExecArgs is Exec for words that the shell has split: they are taken as they are and never joined.
+func (s *Session) ExecArgs(ctx context.Context, args []string) (Result, error) {
+	return s.exec(ctx, scanArgs(args))
+}
+
+func (s *Session) exec(ctx context.Context, in *input) (r Result, err error) {
+	if len(in.words) == 0 {
+		return Result{}, nil
+	}
+	ctx, leave, err := s.enter(ctx)
+	if err != nil {
+		return Result{}, present(err)
+	}
+	defer leave()
+	defer func() { // the one place that turns a panic of a command into an error: the terminal and the session outlive it
+		if p := recover(); p != nil {
+			err = &Error{Exit: ExitInternal, Message: shorten(Printable(fmt.Sprintf("internal error: %v", p)), maxMessage), Hint: "this is a fault of the console, please report it"}
+		}
+	}()
+	a, err := s.bind(in)
+	if err != nil {
+		return Result{}, present(err)
+	}
+	r, err = a.command.run(ctx, s, a)
+	return r, present(err)
+}
+
+// enter counts a command as running until leave is called. Its context also ends with the session.
+func (s *Session) enter(ctx context.Context) (_ context.Context, leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, nil, &Error{Exit: ExitInterrupted, Message: errClosing.Error()}
+	}
+	s.running.Add(1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	unhook := context.AfterFunc(s.ctx, func() { cancel(errClosing) })
+	return ctx, func() {
+		unhook()
+		cancel(nil)
+		s.running.Done()
+	}, nil
+}
+
+// Close cancels running commands, waits for them and closes the connection. Commands fail from then on; the journal stays readable.
+// Further calls return nil.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.stop(errClosing)
+	s.running.Wait()
+	if b := s.swap(nil, ""); b != nil {
+		return b.Close()
+	}
+	return nil
+}
+
+// swap makes b the connection and returns the one before; the caller closes it.
+func (s *Session) swap(b Backend, target string) (old Backend) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, s.backend = s.backend, b
+	if target != "" && target != s.target {
+		s.previous, s.target = s.target, target
+	}
+	return old
+}
+
+// link returns the connection, nil when there is none, and its target.
+func (s *Session) link() (Backend, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.backend, s.target
+}
+
+// Journal returns what the session called so far.
+func (s *Session) Journal() *Journal { return s.journal }
+
+// History returns the lines typed so far. Faces add to it; Exec does not.
+func (s *Session) History() *History { return s.history }
+
+// Stats says how the connection is doing; the zero value when there is none.
+func (s *Session) Stats() Stats {
+	if b, _ := s.link(); b != nil {
+		return b.Stats()
+	}
+	return Stats{}
+}
+
+// Prompt returns what stands before "> ": the address, and the state of the connection when it is not simply up. It is safe for a terminal.
+func (s *Session) Prompt() string {
+	b, target := s.link()
+	if b == nil {
+		return "(not connected)"
+	}
+	target = shorten(Printable(target), 40)
+	switch st := b.Stats(); st.State {
+	case Idle:
+		return target + " (idle, will reconnect)"
+	case Reconnecting:
+		if st.Attempt > 0 {
+			return fmt.Sprintf("%s (reconnecting %d)", target, st.Attempt)
+		}
+		return target + " (reconnecting)"
+	case Disconnected:
+		return target + " (not connected)"
+	}
+	return target
+}
+
+// Shape returns the registered shape of a request or reply type, written short.
+func (s *Session) Shape(typ string) (string, bool) {
+	t, ok := s.registered(typ)
+	if !ok {
+		return "", false
+	}
+	return Printable(t.shape.String()), true
+}
+
+// ServerTimeField returns the name of the field that --server-time gave for a reply type, or for the reply of a request type: "costInNanos".
+// It is "" where none is known.
+func (s *Session) ServerTimeField(typ string) string {
+	if t, ok := s.registered(typ); ok && len(t.serverTime) > 0 {
+		return Printable(t.serverTime.Last())
+	}
+	if t, ok := s.registered(s.replyOf(typ)); ok {
+		return Printable(t.serverTime.Last())
+	}
+	return ""
+}
+
+// typesNow returns the registered types; the map is the caller's.
+func (s *Session) typesNow() map[string]registered {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.types)
+}

@@ -1,0 +1,35 @@
+package console
+
+import (
+	"time"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
+)
+
+const (
+	spreadMax    = time.Hour // longer counts as this long in a percentile
+	spreadDigits = 2         // percentiles are 1 % exact; three digits would take 270 KiB per type instead of 35
+)
+
+// spread is how the durations of one kind are spread: percentiles from a histogram, the extremes as they were.
+type spread struct {
+	histogram *hdr.Histogram
+	min, max  time.Duration
+}
+
+func newSpread() *spread {
+	return &spread{histogram: hdr.New(1, int64(spreadMax), spreadDigits), min: 1<<63 - 1}
+}
+
+func (s *spread) record(d time.Duration) {
+	s.min, s.max = min(s.min, d), max(s.max, d)
+	_ = s.histogram.RecordValue(int64(min(max(d, 1), spreadMax))) // in range: cannot fail
+}
+
+// empty reports whether nothing was recorded; then there are no extremes.
+func (s *spread) empty() bool { return s == nil || s.histogram.TotalCount() == 0 }
+
+// percentile returns the duration that p of a hundred do not exceed; it is never outside of the extremes, as the histogram's own steps are.
+func (s *spread) percentile(p float64) time.Duration {
+	return min(max(time.Duration(s.histogram.ValueAtQuantile(p)), s.min), s.max)
+}

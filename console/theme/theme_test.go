@@ -1,0 +1,123 @@
+package theme
+
+import (
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/muesli/termenv"
+)
+
+func renderer(p termenv.Profile, dark bool) *lipgloss.Renderer {
+	r := lipgloss.NewRenderer(io.Discard)
+	r.SetColorProfile(p)
+	r.SetHasDarkBackground(dark)
+	return r
+}
+
+func TestAccent(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		profile termenv.Profile
+		dark    bool
+		want    string
+	}{
+		{"auto", termenv.TrueColor, true, "\x1b[38;2;79;195;227mx\x1b[0m"},
+		{"", termenv.TrueColor, false, "\x1b[38;2;0;113;143mx\x1b[0m"},
+		{"light", termenv.TrueColor, true, "\x1b[38;2;0;113;143mx\x1b[0m"},
+		{"dark", termenv.ANSI256, false, "\x1b[38;5;80mx\x1b[0m"},
+		{"dark", termenv.ANSI, true, "\x1b[96mx\x1b[0m"},
+		{"mono", termenv.TrueColor, true, "\x1b[1mx\x1b[0m"},
+		{"auto", termenv.Ascii, true, "x"},
+	} {
+		th := New(Options{Name: tc.name, Renderer: renderer(tc.profile, tc.dark)})
+		if got := th.Accent.Render("x"); got != tc.want {
+			t.Errorf("%s, profile %v, dark %v: got %q, want %q", tc.name, tc.profile, tc.dark, got, tc.want)
+		}
+	}
+}
+
+// TestNoColor sees that no escape sequence of any role comes out, on any ground, and that letters and brackets take over.
+func TestNoColor(t *testing.T) {
+	th := New(Options{Name: "dark", NoColor: true, Renderer: renderer(termenv.TrueColor, true)})
+	for name, s := range styles(th) {
+		for row := Ground; row < rows; row++ {
+			if got := string(s.Append(nil, "x", row)); got != "x" {
+				t.Errorf("%s on %v: got %q", name, row, got)
+			}
+		}
+	}
+	if !th.Letters || !th.Plain || th.Mark.Row != ">" {
+		t.Errorf("letters %v, plain %v, row %q", th.Letters, th.Plain, th.Mark.Row)
+	}
+}
+
+// TestChosenRowShows sees that every role looks different in a chosen row, whatever the terminal can do.
+func TestChosenRowShows(t *testing.T) {
+	for _, p := range []termenv.Profile{termenv.TrueColor, termenv.ANSI256, termenv.ANSI} {
+		for _, name := range []string{"dark", "light", "mono"} {
+			th := New(Options{Name: name, Renderer: renderer(p, true)})
+			if plain, row := th.Text.Render("x"), string(th.Text.Append(nil, "x", Chosen)); plain == row {
+				t.Errorf("%s, profile %v: a chosen row looks like any other: %q", name, p, row)
+			}
+		}
+	}
+}
+
+func TestASCII(t *testing.T) {
+	th := New(Options{Name: "dark", ASCII: true, Renderer: renderer(termenv.TrueColor, true)})
+	var all []string
+	all = append(all, th.Box[:]...)
+	v := reflect.ValueOf(th.Mark)
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			all = append(all, f.String())
+		case reflect.Slice:
+			for j := range f.Len() {
+				all = append(all, f.Index(j).String())
+			}
+		}
+	}
+	for _, s := range all {
+		if strings.ContainsFunc(s, func(r rune) bool { return r > 0x7e }) || s == "" {
+			t.Errorf("%q is not ASCII", s)
+		}
+	}
+}
+
+// TestMarksAreOneCell sees that no mark moves the columns beside it.
+func TestMarksAreOneCell(t *testing.T) {
+	m := unicodeMarks
+	cells := append(append([]string{m.OK, m.Fail, m.Sent, m.Late, m.Connected, m.Between, m.Closed, m.Row, m.Now, m.Todo, m.Caret, m.Cut, m.To,
+		m.Range, m.Full, m.Gap, m.Empty, m.Part, m.Bar, m.Sliver}, m.Spinner...), m.Levels...)
+	for _, s := range append(cells, unicodeBox[:]...) {
+		if w := ansi.StringWidth(s); w != 1 {
+			t.Errorf("%q takes %d cells", s, w)
+		}
+	}
+}
+
+// styles are the roles of a theme by name.
+func styles(t *Theme) map[string]*Style {
+	out := map[string]*Style{}
+	v := reflect.ValueOf(t).Elem()
+	for i := range v.NumField() {
+		if s, ok := v.Field(i).Addr().Interface().(*Style); ok {
+			out[v.Type().Field(i).Name] = s
+		}
+	}
+	return out
+}
+
+func BenchmarkAppend(b *testing.B) {
+	th := New(Options{Name: "dark", Renderer: renderer(termenv.TrueColor, true)})
+	buf := make([]byte, 0, 256)
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = th.Muted.Append(buf[:0], "398 µs", Quiet)
+	}
+}
