@@ -41,7 +41,7 @@ func explain(err error) error {
 func cure(e *rpcclient.Error) (exit console.Exit, hint string) {
 	switch e.Kind {
 	case rpcclient.ErrTarget:
-		return console.ExitUsage, "a target is host:port, :8888, rpckids://host:port or unix:///path"
+		return console.ExitUsage, "as in localhost:8888, :8888, [::1]:8888, unix:///path"
 	case rpcclient.ErrConnect:
 		if _, unknown := errors.AsType[*net.DNSError](e); unknown {
 			return console.ExitConnect, "check the name; a server on this machine is localhost:8888"
