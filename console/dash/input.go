@@ -87,6 +87,7 @@ func (m *model) everywhere(name string) (cmd tea.Cmd, known bool) {
 // escape goes back to the prompt; there it takes away what stands under the line.
 func (m *model) escape() {
 	if m.focus == atPrompt {
+		m.result.say(nil)
 		m.prompt.choice, m.prompt.waiting = choice{}, nil
 		m.prompt.notice, m.prompt.refused = "", nil
 	}

@@ -197,15 +197,12 @@ func (d *document) draw(p *page, t *theme.Theme, n, from, to, outdent int) {
 	p.add(l)
 }
 
-// drawText adds line n of a text, broken between words where it is too long.
+// drawText adds line n of a text. One that is too long is broken between words; in a row of a table only the last column is, below its own start,
+// and one whose last column starts too far right is cut: what is left of a table must keep its columns.
 func (d *document) drawText(p *page, t *theme.Theme, n, from, to int) {
 	_, tokens := d.tokens(t, n)
 	for _, tok := range tokens {
-		rows := []string{tok.text}
-		if width(tok.text) > to-from {
-			rows = wrap(squeeze(tok.text), max(to-from, 1))
-		}
-		for _, row := range rows {
+		for _, row := range rowsOf(tok.text, max(to-from, 1), t.Mark.Cut) {
 			l := (&line{}).until(&t.Text, from)
 			p.add(l.put(tok.style, row))
 		}
@@ -213,7 +210,25 @@ func (d *document) drawText(p *page, t *theme.Theme, n, from, to int) {
 }
 
 // columnGap is the space between the columns of a table.
-var columnGap = regexp.MustCompile(`(\S) {3,}`)
+var columnGap = regexp.MustCompile(`\S {2,}`)
 
-// squeeze narrows a row of a table that is too wide: its columns move together before anything is broken.
-func squeeze(s string) string { return columnGap.ReplaceAllString(s, "$1  ") }
+func rowsOf(text string, w int, mark string) []string {
+	if width(text) <= w {
+		return []string{text}
+	}
+	gaps := columnGap.FindAllStringIndex(text, -1)
+	if len(gaps) == 0 {
+		return wrap(text, w)
+	}
+	at := gaps[len(gaps)-1][1]
+	column := width(text[:at])
+	if column > w*3/5 {
+		return []string{cut(text, w, mark)}
+	}
+	rows := wrap(text[at:], w-column)
+	rows[0] = text[:at] + rows[0]
+	for i := range rows[1:] {
+		rows[i+1] = strings.Repeat(" ", column) + rows[i+1]
+	}
+	return rows
+}

@@ -104,3 +104,18 @@ func FuzzDocument(f *testing.F) {
 		}
 	})
 }
+
+// A row of a table that is too wide keeps its columns; prose is broken between words.
+func TestRowsOf(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"fits", "a  b", "a  b"},
+		{"prose", "one two three four five six", "one two three four\nfive six"},
+		{"last column wraps below itself", "exp   takes base and exp", "exp   takes base and\n      exp"},
+		{"last column too far right is cut", "exp   {base:int}   seen twice", "exp   {base:int}   …"},
+	}
+	for _, tt := range tests {
+		if got := strings.Join(rowsOf(tt.text, 20, "…"), "\n"); got != tt.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", tt.name, got, tt.want)
+		}
+	}
+}

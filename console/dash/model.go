@@ -158,8 +158,8 @@ func (m *model) picked() int {
 // arrange lays out the screen and loads what the panes show there.
 func (m *model) arrange() {
 	m.choose(m.picked())
-	facts := m.result.output == nil && m.done.Number > 0
-	m.layout = newLayout(m.w, m.h, view{pane: m.pane(), zoom: m.zoom, tour: m.touring(), facts: facts})
+	reply := m.result.output == nil // the text of a command takes the whole width: it is a table more often than not
+	m.layout = newLayout(m.w, m.h, view{pane: m.pane(), zoom: m.zoom, tour: m.touring() && reply, facts: reply && m.done.Number > 0})
 	if m.layout.shape == tiny {
 		m.overlay = nil // it would hide the prompt
 	}

@@ -130,12 +130,14 @@ func (m *model) idle() string {
 		return "esc: back to the prompt"
 	case m.totals.Running > 0:
 		return "you can type the next command"
+	case m.result.output != nil && m.result.more():
+		return "alt+3 goes there to scroll, f zooms, esc closes it"
+	case m.result.output != nil:
+		return "esc closes it"
 	case m.shown.Hint != "":
 		return console.Printable(m.shown.Hint)
 	case m.tour.line() != "":
 		return "space types " + console.Printable(m.tour.line()) + ", enter runs it"
-	case m.result.output != nil && m.result.more():
-		return "alt+3 goes there to scroll, f zooms, esc comes back"
 	case m.last == 0:
 		return "help lists the commands"
 	}

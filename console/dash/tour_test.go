@@ -75,3 +75,16 @@ func TestTourIsNotRepeated(t *testing.T) {
 		t.Errorf("the tour comes back:\n%s", text(m))
 	}
 }
+
+// The text of a command has the whole width; the tour comes back with esc.
+func TestOutputBesideTheTour(t *testing.T) {
+	m := open(t, newSession(t), 80, 24, Config{Tour: demoTour()})
+	enter(t, m, "help call")
+	if screen := text(m); strings.Contains(screen, "step 1 of 3") || !strings.Contains(screen, "send a request and wait for its reply") {
+		t.Errorf("help does not have the whole width:\n%s", screen)
+	}
+	press(m, "esc")
+	if screen := text(m); !strings.Contains(screen, "step 1 of 3") {
+		t.Errorf("esc does not bring the tour back:\n%s", screen)
+	}
+}
