@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"strings"
 
 	"github.com/rpckids/rpckids/console"
 	"github.com/rpckids/rpckids/internal/demo"
@@ -62,25 +63,28 @@ var demoTour = &console.Tour{
 			Do:     "call fib 10",
 			Before: "A server runs inside this program, behind a real TCP connection. Ask it for a Fibonacci number.",
 			After:  "89. The bar above shows where the time went: here, and on the way there and back.",
-			Done:   finished("fib", console.OK),
+			Done:   answered("fib", "89"),
 		},
 		{
 			Title:  `call exp {"base":2,"exp":10}`,
 			Do:     `call exp {"base":2,"exp":10}`,
 			Before: "exp takes JSON and measures itself: costInNanos is what its loop took on the server, in nanoseconds.",
 			After:  "1024. Computing took costInNanos. The rest of the bar is the way there and back.",
-			Done:   finished("exp", console.OK),
+			Done:   answered("exp", `{"value":1024,`),
 		},
 		{
 			Title:  `cast log "hi"`,
 			Do:     `cast log "hi"`,
 			Before: "A cast expects no reply: its bytes leave, and the caller goes on.",
 			After:  "Sent. Nothing comes back, so nobody knows what the server made of it.",
-			Done:   finished("log", console.Sent),
+			Done:   func(e console.Entry) bool { return e.Type == "log" && e.State == console.Sent },
 		},
 	},
 }
 
-func finished(typ string, state console.State) func(console.Entry) bool {
-	return func(e console.Entry) bool { return e.Type == typ && e.State == state }
+// answered is done by the answer that the step talks about, however it was asked for.
+func answered(typ, reply string) func(console.Entry) bool {
+	return func(e console.Entry) bool {
+		return e.Type == typ && e.State == console.OK && strings.HasPrefix(string(e.Result), reply)
+	}
 }

@@ -135,7 +135,7 @@ func compile(t *testing.T, n int, text string) (program string) {
 func TestReadmeShell(t *testing.T) {
 	elsewhere := map[string]string{
 		"go install ./cmd/rpckids-server ./cmd/rpckids-console": "TestMain builds both",
-		"rpckids-server &":                       "TestReadmeTranscripts starts it",
+		"rpckids-server":                         "TestReadmeTranscripts starts it",
 		"rpckids-console connect localhost:8888": "TestDashboardOfAServer",
 		"go run ./cmd/rpckids-console demo":      "TestDemo",
 		"go test ./...":                          "this is it",

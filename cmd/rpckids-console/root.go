@@ -114,6 +114,12 @@ func (p *program) once(ctx context.Context, c *cobra.Command, args []string) err
 	if strings.HasPrefix(args[0], "-") {
 		return usage("rpckids-console --help lists what there is", "unknown flag %s", args[0])
 	}
+	if face := args[0]; face == "dashboard" || face == "repl" {
+		if !isTerminal(p.in) || !isTerminal(p.out) {
+			return usage("a script is run with connect", "%s needs a terminal", face)
+		}
+		return p.connect(ctx, face == "repl", false)
+	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT)
 	defer stop()
 	p.single = true
@@ -123,7 +129,9 @@ func (p *program) once(ctx context.Context, c *cobra.Command, args []string) err
 	}
 	defer s.Close()
 	r, err := s.ExecArgs(ctx, args)
-	p.printer().Print(r, err)
+	if lost := p.printer().Print(r, err); lost != nil {
+		return &console.Error{Exit: console.ExitInternal, Message: "the result cannot be written: " + lost.Error(), Hint: "is the disk full?", Cause: lost}
+	}
 	if e, ok := errors.AsType[*console.Error](err); ok {
 		return exitError{e.Exit}
 	}

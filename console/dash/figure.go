@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,8 @@ func parts(e console.Entry) []part {
 	case e.Kind == console.KindCast:
 		return []part{{name: "client", time: t.RTT, kind: partClient}}
 	case e.State == console.Failed && t.In == nil:
-		return []part{{name: "client", time: t.Client, kind: partClient}, {name: "wait", time: max(t.RTT-t.Client, 0), kind: partNothing}}
+		ps := []part{{name: "client", time: t.Client, kind: partClient}, {name: "wait", time: max(t.RTT-t.Client, 0), kind: partNothing}}
+		return slices.DeleteFunc(ps, func(p part) bool { return p.time == 0 })
 	case e.HasServer && e.Server <= t.Wait:
 		return []part{
 			{name: "client", time: t.Client, kind: partClient},

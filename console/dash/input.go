@@ -96,9 +96,14 @@ func (m *model) escape() {
 
 // interrupt cancels the newest command that runs, or clears the line, or offers to leave.
 func (m *model) interrupt() tea.Cmd {
-	switch n := len(m.runs); {
-	case n > 0:
-		m.runs[n-1].cancel()
+	for i := len(m.runs) - 1; i >= 0; i-- { // the newest that is not being cancelled already
+		if r := &m.runs[i]; !r.cancelled {
+			r.cancelled = true
+			r.cancel()
+			return nil
+		}
+	}
+	switch {
 	case !m.prompt.empty() || len(m.prompt.waiting) > 0:
 		m.prompt.waiting = nil
 		m.prompt.set("")
@@ -120,6 +125,7 @@ func (m *model) interrupt() tea.Cmd {
 func (m *model) promptKey(msg tea.KeyMsg) tea.Cmd {
 	empty := m.prompt.empty()
 	switch name := msg.String(); {
+	case name == "enter" && m.prompt.goesOn():
 	case name == "enter":
 		line := m.prompt.take()
 		if line != "" {

@@ -294,3 +294,53 @@ func TestPanicInCommand(t *testing.T) {
 		t.Errorf("a panic of ours ended with %v", m.err)
 	}
 }
+
+// Each ctrl+c takes one more call: the newest that is not being cancelled already.
+func TestInterruptTakesOneCallAfterTheOther(t *testing.T) {
+	m := open(t, newSession(t), 80, 24, Config{})
+	done := make(chan tea.Msg, 2)
+	for range 2 {
+		slow := press(m, "call slow 500", "enter")
+		go func() { done <- slow() }() // ends when ctrl+c below cancels its call
+	}
+	waitRunning(t, m.session, 2)
+	press(m, "ctrl+c", "ctrl+c")
+	for range 2 {
+		m.Update(<-done)
+	}
+	if n := m.session.Journal().Totals(); n.Failed != 2 || n.Running != 0 {
+		t.Errorf("got %+v, want both cancelled", n)
+	}
+}
+
+// A line whose brackets are open goes on instead of failing.
+func TestLineGoesOn(t *testing.T) {
+	m := open(t, newSession(t), 80, 24, Config{})
+	press(m, `call exp {"base":2,`, "enter")
+	if !strings.Contains(text(m), "the line goes on") || m.session.Journal().Last() != 0 {
+		t.Errorf("enter inside brackets gives\n%s", text(m))
+	}
+	settle(m, press(m, `"exp":10}`, "enter"))
+	if e, _ := m.session.Journal().Entry(1); e.State != console.OK {
+		t.Errorf("the whole line is %v: %v", e.State, e.Err)
+	}
+}
+
+// A mistake is not lost when the next line is being typed already.
+func TestMistakeOfAFastTyper(t *testing.T) {
+	m := open(t, newSession(t), 80, 24, Config{})
+	cmd := press(m, "cal fib 1", "enter")
+	press(m, "call")
+	settle(m, cmd)
+	if screen := text(m); !strings.Contains(screen, `no command "cal"`) || m.prompt.edit.String() != "call" {
+		t.Errorf("got\n%s", screen)
+	}
+}
+
+func TestWrapKeepsFlagsWhole(t *testing.T) {
+	for _, row := range wrap("wait longer with --timeout 30s or --no-check", 20) {
+		if strings.HasSuffix(row, "-") || strings.HasPrefix(row, "timeout") {
+			t.Errorf("a flag was broken: %q", row)
+		}
+	}
+}

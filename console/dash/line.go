@@ -118,10 +118,12 @@ func cut(s string, w int, mark string) string {
 	return ansi.Truncate(s, w, mark)
 }
 
-// wrap breaks a text into lines of at most w cells, between words where it can.
+// wrap breaks a text into lines of at most w cells, between words where it can. A flag is one word: --timeout is not broken at its hyphens.
 func wrap(s string, w int) []string {
 	if s == "" || w <= 0 {
 		return nil
 	}
-	return strings.Split(ansi.Wrap(s, w, ""), "\n")
+	const hyphen = "\uE000" // ansi.Wrap breaks at hyphens whatever it is told; this rune of the private area is as wide as one
+	s = ansi.Wrap(strings.ReplaceAll(s, "-", hyphen), w, "")
+	return strings.Split(strings.ReplaceAll(s, hyphen, "-"), "\n")
 }

@@ -47,8 +47,9 @@ type model struct {
 
 // run is a command that runs.
 type run struct {
-	serial int
-	cancel context.CancelFunc
+	serial    int
+	cancel    context.CancelFunc
+	cancelled bool
 }
 
 // Messages of our own.
@@ -219,7 +220,7 @@ func (m *model) exec(line string) tea.Cmd {
 	m.serial++
 	ctx, cancel := context.WithCancel(m.ctx)
 	serial := m.serial
-	m.runs = append(m.runs, run{serial, cancel})
+	m.runs = append(m.runs, run{serial: serial, cancel: cancel})
 	return guarded(func() tea.Msg { // owned by the session, which ends it at the latest when it is closed
 		r, err := m.session.Exec(ctx, line)
 		return doneMsg{serial, line, r, err}
@@ -277,11 +278,11 @@ func (m *model) finish(d doneMsg) tea.Cmd {
 func (m *model) refuse(d doneMsg) {
 	e := asError(d.err)
 	here := e.Line != "" && strings.TrimSpace(e.Line) == d.line
-	if !here {
+	mend := (here || e.Exit == console.ExitUsage || e.Exit == console.ExitType) && m.prompt.empty()
+	if !here || !mend {
 		m.result.say(&output{command: d.line, err: e})
 	}
-	mend := here || e.Exit == console.ExitUsage || e.Exit == console.ExitType
-	if !mend || !m.prompt.empty() {
+	if !mend {
 		return
 	}
 	m.prompt.set(d.line)

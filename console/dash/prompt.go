@@ -76,6 +76,18 @@ func (p *prompt) take() string {
 	return line
 }
 
+// goesOn reports whether the line ends inside brackets and so cannot be run yet. The prompt has one line: what comes next goes behind it.
+func (p *prompt) goesOn() bool {
+	line := p.edit.String()
+	if !console.Incomplete(line) {
+		return false
+	}
+	p.edit.set(line + " ")
+	p.check()
+	p.notice = "the line goes on: its brackets are still open; ctrl+c clears it"
+	return true
+}
+
 func (p *prompt) empty() bool { return len(p.edit.text) == 0 }
 
 func (p *prompt) check() {

@@ -105,7 +105,7 @@ func (r *result) Heading(w, h int) heading {
 		hd.right = cut(r.output.command, max(w/2, 8), r.theme.Mark.Cut)
 	case r.done.Number > 0:
 		typ := r.done.ReplyType
-		if typ == "" {
+		if typ == "" || r.done.State == console.Failed { // an error's own type says nothing
 			typ = r.done.Type
 		}
 		hd.right = "#" + strconv.Itoa(r.done.Number)

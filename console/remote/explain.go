@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 
 	"github.com/rpckids/rpckids/console"
@@ -10,31 +11,32 @@ import (
 )
 
 // explain turns an error of rpcclient into what a user is told.
-func explain(err error) error {
-	if err == nil {
-		return nil
-	}
+func explain(err error) *console.Error {
 	e, ok := errors.AsType[*rpcclient.Error](err)
 	if !ok {
-		return &console.Error{Exit: console.ExitInternal, Message: err.Error(), Cause: err}
+		return &console.Error{Exit: console.ExitInternal, Message: console.Printable(err.Error()), Cause: err}
 	}
-	told := &console.Error{
-		Code:       e.Code.String(),
-		Message:    console.Printable(e.Error()),
-		RetryAfter: e.RetryAfter,
-		Details:    e.Details,
-		Cause:      err,
-	}
+	told := &console.Error{Code: e.Code.String(), Message: message(e), RetryAfter: e.RetryAfter, Details: e.Details, Cause: err}
 	told.Exit, told.Hint = cure(e)
-	if e.Kind == rpcclient.ErrServer {
-		told.Message = console.Printable(e.Message) // the face shows the code beside it
-		if told.Message == "" {
-			told.Message = e.Code.String()
-		}
-	} else if told.Exit != console.ExitDeadline {
+	if e.Kind != rpcclient.ErrServer && told.Exit != console.ExitDeadline {
 		told.Code = "" // the name follows from the exit code: no server said it
 	}
 	return told
+}
+
+// message is the cause in one line. Which server it was is in sight anyway, except where there is no connection yet.
+func message(e *rpcclient.Error) string {
+	text := e.Message
+	switch {
+	case text == "":
+		text = e.Code.String()
+	case e.Kind == rpcclient.ErrConnect && e.Server != "":
+		text = e.Server + ": " + text
+	}
+	if e.Attempts > 1 {
+		text = fmt.Sprintf("%s (%d attempts)", text, e.Attempts)
+	}
+	return console.Printable(text)
 }
 
 // cure says how the program ends with such an error and what the user can do about it.
@@ -58,8 +60,12 @@ func cure(e *rpcclient.Error) (exit console.Exit, hint string) {
 		return console.ExitInterrupted, ""
 	case rpcclient.ErrServer:
 		return serverCure(e)
-	case rpcclient.ErrReply, rpcclient.ErrPayload, rpcclient.ErrTooLarge:
-		return console.ExitType, ""
+	case rpcclient.ErrReply:
+		return console.ExitType, "the server is at fault, or means another type than it is taken for"
+	case rpcclient.ErrPayload:
+		return console.ExitType, "a payload is one JSON value"
+	case rpcclient.ErrTooLarge:
+		return console.ExitType, "a message has at most 1 MiB: send it in parts"
 	case rpcclient.ErrClosed:
 		return console.ExitConnect, "connect localhost:8888"
 	}
@@ -72,6 +78,12 @@ func serverCure(e *rpcclient.Error) (exit console.Exit, hint string) {
 		return console.ExitDeadline, "wait longer with --timeout 30s, or set timeout 30s"
 	case rpcclient.ResourceExhausted, rpcclient.Unavailable:
 		return console.ExitServer, "the server is busy: try again in a moment"
+	case rpcclient.NotFound, rpcclient.Unimplemented:
+		return console.ExitServer, "services lists what is known here"
+	case rpcclient.InvalidArgument:
+		return console.ExitServer, "register what it takes, as in rpc fib int: then it is checked before it is sent"
+	case rpcclient.Internal:
+		return console.ExitServer, "the server's log says more"
 	}
 	return console.ExitServer, ""
 }

@@ -26,13 +26,25 @@ func (b *backend) Call(ctx context.Context, r console.Request) (console.Reply, e
 		opts = append(opts, rpcclient.Idempotent())
 	}
 	payload, err := b.client.Invoke(rpcclient.WithTrace(ctx, &t), r.Type, r.Payload, opts...)
-	return console.Reply{Type: t.ReplyType, Payload: payload, Trace: traceOf(&t)}, explain(err)
+	reply := console.Reply{Type: t.ReplyType, Payload: payload, Trace: traceOf(&t)}
+	if err == nil {
+		return reply, nil
+	}
+	told := explain(err)
+	if told.Exit == console.ExitDeadline && t.Received.IsZero() && b.client.Stats().Received == 0 {
+		told.Hint = "nothing has ever come from there: is it an rpckids server?"
+	}
+	return reply, told
 }
 
 func (b *backend) Cast(ctx context.Context, r console.Request) (console.Reply, error) {
 	var t rpcclient.Trace
 	err := rpcclient.Cast(rpcclient.WithTrace(ctx, &t), b.client, r.Type, r.Payload)
-	return console.Reply{Trace: traceOf(&t)}, explain(err)
+	reply := console.Reply{Trace: traceOf(&t)}
+	if err != nil {
+		return reply, explain(err)
+	}
+	return reply, nil
 }
 
 func (b *backend) Close() error { return b.client.Close() }

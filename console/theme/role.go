@@ -27,6 +27,7 @@ var (
 	warn   = tones([3]string{"#e3b455", "179", "11"}, [3]string{"#8a5a00", "94", "3"})
 	second = tones([3]string{"#b99bf2", "141", "13"}, [3]string{"#7040b8", "61", "5"})
 	client = tones([3]string{"#7f8a98", "244", "8"}, [3]string{"#8a949e", "246", "8"})
+	onTint = tones([3]string{"#e6edf3", "255", ""}, [3]string{"#1f2328", "235", ""})
 	tint   = tones([3]string{"#232c36", "236", ""}, [3]string{"#e2eef3", "254", ""})
 	onChip = tones([3]string{"#08161c", "16", "0"}, [3]string{"#ffffff", "231", "15"})
 )
@@ -85,6 +86,9 @@ func (p painter) style(c shade, strong bool, mono attr) Style {
 	}
 	s = s.Bold(strong)
 	row := s.Background(lipgloss.CompleteAdaptiveColor{Dark: tint.dark, Light: tint.light})
+	if c == (shade{}) { // the terminal's own colour may be none that shows on the tint, when it is not known to be dark or light
+		row = row.Foreground(lipgloss.CompleteAdaptiveColor{Dark: onTint.dark, Light: onTint.light})
+	}
 	if p.profile == termenv.ANSI {
 		row = s.Bold(true)
 	}
