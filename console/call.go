@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/rpckids/rpckids/internal/shape"
@@ -12,9 +14,15 @@ import (
 
 // order is a call or cast about to be made: its payload is complete and was checked.
 type order struct {
-	kind      Kind
-	req       Request
+	kind Kind
+	req  Request
+	terms
+}
+
+// terms are what a call has to keep to.
+type terms struct {
 	timeout   time.Duration // 0: for ever
+	own       bool          // timeout was given with the call, not by the setting
 	replyType string        // what must answer; "" lets anything answer
 	noCheck   bool          // the reply's shape is not checked either
 }
@@ -25,7 +33,7 @@ func (s *Session) perform(ctx context.Context, o order) (Result, error) {
 	if err != nil {
 		return s.refused(o.kind, o.req.Type, err)
 	}
-	e := s.journal.Start(Entry{Kind: o.kind, Type: o.req.Type, Payload: o.req.Payload, Idempotent: o.req.Idempotent, Timeout: o.timeout, Started: time.Now()})
+	e := s.journal.Start(Entry{Kind: o.kind, Type: o.req.Type, Payload: o.req.Payload, Idempotent: o.req.Idempotent, Timeout: o.timeout, terms: o.terms, Started: time.Now()})
 	e.State, e.Err = Failed, &Error{Exit: ExitInternal, Message: "the console failed in the middle of this call"} // what a panic leaves behind
 	defer func() {
 		s.learn(e)
@@ -47,53 +55,78 @@ func (s *Session) exchange(ctx context.Context, backend Backend, o order, e *Ent
 		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
+	send := backend.Call
 	if o.kind == KindCast {
-		reply, err := backend.Cast(ctx, o.req)
-		e.Trace = reply.Trace
-		if err != nil {
-			e.Err = failure(ctx, err, o.timeout)
-			return
-		}
-		e.State, e.Err = Sent, nil
-		e.Hint = s.castHint(o.req.Type)
-		return
+		send = backend.Cast
 	}
-	reply, err := backend.Call(ctx, o.req)
+	reply, err := send(ctx, o.req)
 	e.Trace, e.ReplyType = reply.Trace, reply.Type
-	if err != nil {
-		e.Err = failure(ctx, err, o.timeout)
-		return
-	}
-	e.Result = reply.Payload
-	if e.Err = s.judge(o, e); e.Err == nil {
-		e.State = OK
+	switch {
+	case err != nil:
+		e.Err = failure(ctx, err, e, backend.Stats())
+		e.Err.Likely = or(e.Err.Likely, s.likely(e, backend.Stats()))
+	case o.kind == KindCast:
+		e.State, e.Err, e.Hint = Sent, nil, s.castHint(o.req.Type)
+	default:
+		e.Result = reply.Payload
+		if wrong := s.judge(o, e); wrong != nil {
+			e.Err = explain(wrong)
+		} else {
+			e.State, e.Err = OK, nil
+		}
 	}
 }
 
-// failure is the error of a call that got no reply. Where the backend says no more than that its context ended, it says why.
-func failure(ctx context.Context, err error, timeout time.Duration) *Error {
+// failure is the error of a call that got no good reply. Where the backend knows no more than that the context ended, it says why.
+func failure(ctx context.Context, err error, e *Entry, st Stats) *Error {
 	shown := explain(err)
-	if _, told := errors.AsType[*Error](err); told {
-		if shown.RetryAfter > 0 && shown.Hint == "" {
-			shown.Hint = "the server asks to wait " + shown.RetryAfter.String()
-		}
-		return shown
-	}
+	_, told := errors.AsType[*Error](err)
 	switch {
-	case errors.Is(context.Cause(ctx), errClosing):
-		shown.Exit, shown.Message = ExitInterrupted, errClosing.Error()
-	case shown.Exit == ExitDeadline && timeout > 0:
-		shown.Message = fmt.Sprintf("no reply within %s", timeout)
+	case shown.Exit == ExitInterrupted && errors.Is(context.Cause(ctx), errClosing):
+		shown.Message = errClosing.Error()
+	case shown.Exit == ExitDeadline && e.Timeout > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) && len(e.Trace.In) == 0:
+		shown.Message = fmt.Sprintf("no reply within %s", e.Timeout)
+		switch {
+		case len(e.Trace.Out) == 0:
+			shown.Message = fmt.Sprintf("not sent within %s", e.Timeout)
+		case st.State == Connected:
+			shown.Message += "; the connection is still up"
+		}
 		shown.Hint = "wait longer with --timeout 30s, or set timeout 30s"
-	case shown.Exit == ExitInternal:
+	case shown.Exit == ExitInternal && !told:
 		shown.Exit = ExitConnection
+	case shown.RetryAfter > 0 && shown.Hint == "":
+		shown.Hint = "the server asks to wait " + shown.RetryAfter.String()
 	}
 	return shown
 }
 
+// likely says what silence may mean. Version 1 has no errors: a plain server that fails sends nothing, or closes. Our own server always answers.
+func (s *Session) likely(e *Entry, st Stats) string {
+	silent := ""
+	switch {
+	case e.Err.Exit == ExitDeadline:
+		silent = "a plain v1 server that fails sends no reply"
+	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, syscall.ECONNRESET): // it closed without a word; what is no rpckids at all says something else
+		silent = "a plain v1 server that fails may close the connection"
+	}
+	if silent == "" || st.Ours || e.Kind == KindCast || len(e.Trace.Out) == 0 || len(e.Trace.In) > 0 {
+		return ""
+	}
+	if t, ok := s.registered(e.Type); ok && e.Payload != nil {
+		if m := t.shape.Check(e.Payload); m != nil {
+			return shorten(Printable(e.Type+" "+m.Text), maxMessage/2) + "; " + silent
+		}
+	}
+	if s.seenType(e.Type).ok > 0 {
+		return "" // it knows this type and this kind of payload: it is slow, or gone
+	}
+	return fmt.Sprintf("it may not know %q; %s", shorten(Printable(e.Type), 40), silent)
+}
+
 // judge looks at a reply: whether it is JSON, of the type that was wanted, and of the shape that its type has. It also finds the server's own time.
 func (s *Session) judge(o order, e *Entry) *Error {
-	name := Printable(e.ReplyType)
+	name := shorten(Printable(e.ReplyType), 60)
 	if m := shape.Syntax(e.Result); m != nil {
 		return wrongReply(e, m, "")
 	}
@@ -102,12 +135,11 @@ func (s *Session) judge(o order, e *Entry) *Error {
 	}
 	t, ok := s.registered(e.ReplyType)
 	if !ok {
-		line := registration(e.ReplyType, shape.Infer(e.Result))
 		if s.Setting("strict") == "on" {
-			return &Error{Exit: ExitType, Message: "unrecognized rpc response type=" + name, Hint: line}
+			return &Error{Exit: ExitType, Message: "unrecognized rpc response type=" + name, Hint: registration(e.ReplyType, e.Result)}
 		}
-		if s.firstSight(e.ReplyType) {
-			e.Hint = line
+		if len(e.ReplyType) <= maxType && s.firstSight(e.ReplyType) {
+			e.Hint = registration(e.ReplyType, e.Result)
 		}
 		return nil
 	}
@@ -122,8 +154,8 @@ func (s *Session) judge(o order, e *Entry) *Error {
 
 // wrongReply is the error of a reply that is wrong at a known byte.
 func wrongReply(e *Entry, m *shape.Mismatch, more string) *Error {
-	return explain(&Error{Exit: ExitType, Message: fmt.Sprintf("the reply %s %s (byte %d)", e.ReplyType, m.Text, m.At),
-		Hint: "the server sent " + shorten(PrintableJSON(e.Result), 60) + more})
+	return &Error{Exit: ExitType, Message: fmt.Sprintf("the reply %s %s (byte %d)", shorten(Printable(e.ReplyType), 60), m.Text, m.At),
+		Hint: "the server sent " + glimpse(e.Result, 60) + more}
 }
 
 // serverTime reads the nanoseconds at a path of a reply; ok is false for what is no count of nanoseconds.
@@ -136,9 +168,16 @@ func serverTime(p shape.Path, payload []byte) (d time.Duration, ok bool) {
 	return time.Duration(ns), err == nil && ns >= 0
 }
 
-// registration is the line that registers a reply type, safe to show; "" when it would be no help.
-func registration(typ string, sh *shape.Shape) string {
-	expr := sh.String()
+// maxType is how long a reply type may be, in bytes, to be remembered and to be offered for registration. Names are short; one that is not was never
+// meant to be typed.
+const maxType = 200
+
+// registration is the line that registers the type of a reply, safe to show; "" when it would be no help.
+func registration(typ string, reply []byte) string {
+	expr := shape.Infer(reply).String()
+	if len(typ) > maxType {
+		return ""
+	}
 	if len(expr) > 120 {
 		expr = "any"
 	}

@@ -21,6 +21,9 @@ type Hint struct {
 // maxChecked is the longest line that is judged at each key: beyond it a face would feel slow.
 const maxChecked = 64 << 10
 
+// maxExpanded is the same for a payload with its references replaced, which has no more to be typed.
+const maxExpanded = 1 << 20
+
 // Check judges a line while it is typed. It does no input or output and changes nothing, so a face may call it at each key.
 func (s *Session) Check(line string) Hint {
 	if len(line) > maxChecked {

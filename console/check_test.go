@@ -53,7 +53,9 @@ func TestCheck(t *testing.T) {
 		{`call exp {"base":$la`, HintNone, 0, exp},
 		{`call exp {"base":$77,"exp":1} `, HintBad, 17, "there is no #77 yet"},
 		{"call fib 1", HintGood, 0, "fib int → fib_res int64"},
-		{"call fib -", HintGood, 0, ""},
+		{"call fib -", HintNone, 0, ""},
+		{"call fib - ", HintBad, 9, "standard input is not for payloads here"},
+		{"call fib @no-such-file", HintGood, 0, ""},
 		{"call fib tru", HintNone, 0, ""},
 		{"call fib true", HintBad, 9, "wants int, got true"},
 		{"call max", HintNone, 0, "max → max_res"},
@@ -128,6 +130,22 @@ func TestComplete(t *testing.T) {
 		if len(texts) > 0 && got.From != c.from || text != want && !(some && strings.HasPrefix(text, want)) {
 			t.Errorf("Complete(%q) = %d %s, want %d %s", c.line, got.From, text, c.from, c.items)
 		}
+	}
+}
+
+// A shape may have names that would turn the direction of writing: they are shown as escapes, beside what is offered too.
+func TestTypingIsPrintable(t *testing.T) {
+	s := taught(t)
+	mustExec(t, s, "rpc odd {a\u202eb:int}", `call echo {"":1,"ok":2}`)
+	for _, line := range []string{"call odd ", "odd", "rpc show o", "help o", "call echo $last"} {
+		for _, i := range s.Complete(line, len(line)).Items {
+			if !clean(i.Text) || !clean(i.Help) || i.Text == "$last." {
+				t.Errorf("Complete(%q) offers %+v", line, i)
+			}
+		}
+	}
+	if got := s.Complete("call odd ", 9).Items; len(got) == 0 {
+		t.Error("no template") // the one above must have looked at something
 	}
 }
 

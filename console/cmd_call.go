@@ -18,8 +18,8 @@ func callCommands() []*command {
 		{
 			name: "call", group: "Calls", args: "TYPE [PAYLOAD]",
 			help: "send a request and wait for its reply",
-			long: "PAYLOAD is JSON; nothing means null, @FILE reads a file, - reads standard input. Inside it $last is the last reply, $128 the reply of call 128,\n" +
-				"$128.value a field of it (see `help payloads`). A registered type is a command by itself: `fib 10` is `call fib 10`.",
+			long: "PAYLOAD is JSON; nothing means null, `@FILE` reads a file, `-` reads standard input. Inside it `$last` is the last reply, `$128` the reply of call 128,\n" +
+				"`$128.value` a field of it: see `help payloads`. A registered type is a command by itself: `fib 10` is `call fib 10`.",
 			examples: []string{"call fib 10", `call exp {"base":2,"exp":10}`, "call slow 500 --timeout 1s"},
 			flags: []flag{timeoutFlag, {"reply", "T", "fail unless the reply is of type T"}, noCheckFlag,
 				{"idempotent", "", "it may run twice: send it again when the connection is lost"}},
@@ -32,7 +32,7 @@ func callCommands() []*command {
 			help:     "send a request that nobody answers",
 			long:     "It says how many bytes have left; whether the server did anything with them is not known.",
 			examples: []string{`cast log "hi"`},
-			flags:    []flag{timeoutFlag, noCheckFlag},
+			flags:    []flag{{"timeout", "D", "how long the bytes may take to leave, as 50ms or 2s; off for no limit"}, {"no-check", "", "send what does not fit its shape"}},
 			min:      1, max: 2, rest: true,
 			run:   func(ctx context.Context, s *Session, a *args) (Result, error) { return s.send(ctx, a, KindCast) },
 			check: checkCall, complete: completeCall,
@@ -40,7 +40,7 @@ func callCommands() []*command {
 		{
 			name: "rerun", group: "Calls", args: "[NUMBER]",
 			help:     "make a call again, with the payload that was sent then",
-			long:     "Without a number it is the last one. `!!` is short for `rerun`, `!128` for `rerun 128`.",
+			long:     "Without a number it is the last one. `!!` is short for `rerun`, `!128` for `rerun 128`. Flags that the call had count again.",
 			examples: []string{"rerun 128", "!!", "!128"},
 			max:      1, run: runRerun, complete: completeNumber,
 		},
@@ -50,7 +50,7 @@ func callCommands() []*command {
 // send runs call and cast.
 func (s *Session) send(ctx context.Context, a *args, kind Kind) (Result, error) {
 	typ := a.word(0)
-	o := order{kind: kind, req: Request{Type: typ.text, Idempotent: a.has("idempotent")}, timeout: s.timeout(), replyType: a.flags["reply"].text, noCheck: a.has("no-check")}
+	o := order{kind, Request{Type: typ.text, Idempotent: a.has("idempotent")}, terms{timeout: s.timeout(), replyType: a.flags["reply"].text, noCheck: a.has("no-check")}}
 	if err := checkType(a, typ); err != nil {
 		return s.refused(kind, typ.text, err)
 	}
@@ -59,10 +59,10 @@ func (s *Session) send(ctx context.Context, a *args, kind Kind) (Result, error) 
 		if err != nil {
 			return s.refused(kind, typ.text, a.at(t, err))
 		}
-		o.timeout = d
+		o.timeout, o.own = d, true
 	}
 	w := a.word(1)
-	x, err := s.payload(a, w)
+	x, err := s.payload(ctx, a, w)
 	if err == nil && !o.noCheck {
 		err = s.fit(a, typ.text, w, x)
 	}
@@ -97,14 +97,14 @@ func (a *args) at(w word, err error) error {
 // number reads the number of an entry; "last", "$last" and nothing mean the newest.
 func (s *Session) number(a *args, w word) (Entry, error) {
 	n := s.journal.Last()
-	if w.text == "" && n == 0 || w.text == "last" && n == 0 {
-		return Entry{}, a.fault(ExitUsage, w.at, "there is no call yet", "as in: call fib 10")
-	}
-	if text := strings.TrimLeft(w.text, "#$"); text != "" && text != "last" {
+	switch text := strings.TrimLeft(w.text, "#$"); {
+	case text != "" && text != "last":
 		var err error
 		if n, err = strconv.Atoi(text); err != nil {
 			return Entry{}, a.fault(ExitUsage, w.at, fmt.Sprintf("%q is not the number of a call", w.text), "`history` lists the calls with their numbers")
 		}
+	case n == 0:
+		return Entry{}, a.fault(ExitUsage, w.at, "there is no call yet", "as in: call fib 10")
 	}
 	e, ok := s.journal.Entry(n)
 	switch {
@@ -124,7 +124,11 @@ func runRerun(ctx context.Context, s *Session, a *args) (Result, error) {
 	if e.Dropped {
 		return Result{}, a.fault(ExitUsage, a.word(0).at, fmt.Sprintf("the payload of #%d is no longer kept", e.Number), "")
 	}
-	return s.perform(ctx, order{kind: e.Kind, req: Request{Type: e.Type, Payload: e.Payload, Idempotent: e.Idempotent}, timeout: e.Timeout})
+	t := e.terms
+	if !t.own {
+		t.timeout = s.timeout() // it may have been set since, because the call took longer
+	}
+	return s.perform(ctx, order{e.Kind, Request{Type: e.Type, Payload: e.Payload, Idempotent: e.Idempotent}, t})
 }
 
 // checkCall is the live hint of call and cast.
@@ -150,16 +154,26 @@ func checkCall(s *Session, a *args, typing bool) Hint {
 		}
 		return good
 	}
-	if strings.ContainsAny(w.text[:1], "@-") && (len(w.text) == 1 || w.text[0] == '@') {
+	typing = typing && w.end() == len(a.line)
+	switch {
+	case w.text[0] == '@':
+		return good // its file is read when the line runs
+	case w.text == "-" && typing:
+		return open // a negative number begins
+	case w.text == "-" && s.cfg.Stdin == nil:
+		return badHint(a.noStdin(w))
+	case w.text == "-":
 		return good
 	}
-	typing = typing && w.end() == len(a.line)
 	x, err := expand(w.text, s.reply)
 	if err != nil {
 		if typing {
 			return open
 		}
 		return badHint(a.badReference(w, err))
+	}
+	if len(x.text) > maxExpanded {
+		return open
 	}
 	return s.checkPayload(a, x, w, typing, open, good)
 }

@@ -35,7 +35,12 @@ func consoleCommands() []*command {
 }
 
 func next(n Next) func(context.Context, *Session, *args) (Result, error) {
-	return func(context.Context, *Session, *args) (Result, error) { return Result{Next: n}, nil }
+	return func(_ context.Context, s *Session, a *args) (Result, error) {
+		if s.cfg.Connect && (n == OpenDashboard || n == OpenREPL) { // run once from a shell there is nothing to go on with
+			return Result{}, &Error{Exit: ExitUsage, Message: a.command.name + " is for an open console", Hint: "rpckids-console connect ADDR opens one"}
+		}
+		return Result{Next: n}, nil
+	}
 }
 
 // settingJSON is a setting as -o json prints it.

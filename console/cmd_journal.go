@@ -91,7 +91,7 @@ func runHistory(_ context.Context, s *Session, a *args) (Result, error) {
 	for i := range found {
 		e := &found[i]
 		list[i] = newCallJSON(e)
-		t.add(strconv.Itoa(e.Number), clock(e.Started), e.Kind.String(), requestText(e), rttText(e, s.cfg.ASCII), e.Word())
+		t.add(strconv.Itoa(e.Number), clock(e.Started), e.Kind.String(), requestText(e), rttText(e, s.ascii()), e.Word())
 	}
 	if len(found) == 0 {
 		return Result{Text: "no such call", Notice: true, Value: list}, nil
@@ -106,7 +106,7 @@ func requestText(e *Entry) string {
 	case e.Dropped:
 		text += " (no longer kept)"
 	case e.Payload != nil:
-		text += " " + PrintableJSON(e.Payload)
+		text += " " + glimpse(e.Payload, 44)
 	}
 	return shorten(text, 44)
 }
@@ -123,7 +123,7 @@ func runShow(_ context.Context, s *Session, a *args) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Text: describe(&e, s.cfg.ASCII), Value: newCallJSON(&e)}, nil
+	return Result{Text: describe(&e, s.ascii()), Value: newCallJSON(&e)}, nil
 }
 
 // describe is an entry in full.
@@ -146,8 +146,10 @@ func describe(e *Entry, ascii bool) string {
 	}
 	if e.Err != nil {
 		t.add("error", e.Err.Message)
-		if e.Err.Hint != "" {
-			t.add("hint", e.Err.Hint)
+		for _, more := range [][2]string{{"details", glimpse(e.Err.Details, maxMessage)}, {"likely", e.Err.Likely}, {"hint", e.Err.Hint}} {
+			if more[1] != "" {
+				t.add(more[0], more[1])
+			}
 		}
 	}
 	text := t.String()
@@ -155,7 +157,7 @@ func describe(e *Entry, ascii bool) string {
 	case e.Dropped:
 		text += "\npayload and reply are no longer kept"
 	case e.ReplyType != "":
-		text += "\nreply " + Printable(e.ReplyType) + "\n" + indented(e.Result)
+		text += "\nreply " + shorten(Printable(e.ReplyType), maxType) + "\n" + indented(e.Result)
 	}
 	return text
 }
@@ -168,14 +170,30 @@ func sentText(e *Entry) string {
 	return text
 }
 
-// indented is a payload over several lines, safe for a terminal.
+// indented is a payload over several lines, safe for a terminal. One that is nested deeply stays on one line: the space before its lines would be a thousand
+// times its size.
 func indented(payload []byte) string {
 	line := PrintableJSON(payload)
 	var b bytes.Buffer
-	if json.Indent(&b, []byte(line), "", "  ") != nil {
+	if depth(payload) > 100 || json.Indent(&b, []byte(line), "", "  ") != nil {
 		return line
 	}
 	return b.String()
+}
+
+// depth is how deep the brackets of a payload are nested at most; those in strings count too, which errs on the safe side.
+func depth(payload []byte) (deepest int) {
+	now := 0
+	for _, c := range payload {
+		switch c {
+		case '{', '[':
+			now++
+			deepest = max(deepest, now)
+		case '}', ']':
+			now--
+		}
+	}
+	return deepest
 }
 
 func completeNumber(s *Session, _ *args, _ word) []Item {

@@ -14,7 +14,7 @@ func linkCommands() []*command {
 		{
 			name: "connect", group: "Connection", args: "[ADDR]",
 			help: "connect to a server",
-			long: "ADDR is host:port, :8888, rpckids://host:port or unix:///path; - is the previous one, nothing is localhost:8888.\n" +
+			long: "ADDR is `host:port`, `:8888`, `rpckids://host:port` or `unix:///path`; `-` is the previous one, nothing is localhost:8888.\n" +
 				"The connection before is closed when the new one is up.",
 			examples: []string{"connect localhost:8888", "connect :8888", "connect -"},
 			flags:    []flag{{"timeout", "D", "how long to try, 5s by default"}},
@@ -99,7 +99,11 @@ func (s *Session) need(ctx context.Context) (Backend, error) {
 			return b, nil
 		}
 	}
-	return nil, &Error{Exit: ExitConnect, Message: "not connected", Hint: "connect " + s.home()}
+	hint := "connect " + s.home()
+	if target != "" { // there was a connection, to wherever that is
+		hint = "reconnect, or connect ADDR"
+	}
+	return nil, &Error{Exit: ExitConnect, Message: "not connected", Hint: hint}
 }
 
 func dialError(err error, target string, limit time.Duration) error {
@@ -176,7 +180,7 @@ func runStatus(ctx context.Context, s *Session, _ *args) (Result, error) {
 		if st.State == Connected && !st.Since.IsZero() {
 			up := time.Since(st.Since)
 			v.UpNanos = int64(up)
-			t.add("up", Duration(up, s.cfg.ASCII))
+			t.add("up", Duration(up, s.ascii()))
 		}
 		t.add("messages", fmt.Sprintf("%s sent, %s received, %s dropped", Count(int(v.Sent)), Count(int(v.Received)), Count(int(v.Dropped))))
 		t.add("reconnects", Count(int(v.Reconnects)))

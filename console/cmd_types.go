@@ -18,7 +18,7 @@ func typeCommands() []*command {
 			name: "rpc", aliases: []string{"register"}, group: "Types", args: "[TYPE SHAPE]",
 			help: "register what a request or a reply looks like",
 			long: "`rpc` lists the types, `rpc show T` shows one, `rpc rm T` forgets it. A request is checked against its shape before it is sent, a reply when it comes.\n" +
-				"SHAPE is Go's own (int64, string, []T, map[string]T, *T, any, struct{...}), the short form {name:type, name?:type}, Java's (Long, List<String>), or @FILE with a JSON Schema: see `help types`.",
+				"SHAPE is Go's own (`int64`, `string`, `[]T`, `map[string]T`, `*T`, `any`, `struct{...}`), the short form `{name:type, name?:type}`, Java's (`Long`, `List<String>`), or `@FILE` with a JSON Schema: see `help types`.",
 			examples: []string{"rpc fib_res int64", "rpc exp {base:int,exp:int}", "rpc exp_res {value:int64,costInNanos:int64} --server-time .costInNanos"},
 			flags:    []flag{{"of", "REQUEST", "it is the reply to REQUEST"}, {"server-time", "PATH", "where the reply holds the server's own nanoseconds"}},
 			max:      2, rest: true,
@@ -26,8 +26,9 @@ func typeCommands() []*command {
 		},
 		{
 			name: "services", group: "Types", args: "[TYPE]",
-			help: "the requests this session knows, and how they went",
-			max:  1, run: runServices, complete: completeTypes,
+			help:     "the requests this session knows, and how they went",
+			examples: []string{"services", "services exp"},
+			max:      1, run: runServices, complete: completeTypes,
 		},
 	}
 }

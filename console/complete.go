@@ -143,16 +143,16 @@ func (s *Session) replies() []string {
 func (s *Session) references() []Item {
 	items := []Item{}
 	if e, ok := s.journal.LastReply(); ok && !e.Dropped {
-		items = append(items, Item{"$last", shorten(PrintableJSON(e.Result), 40)})
+		items = append(items, Item{"$last", glimpse(e.Result, 40)})
 		for _, f := range shape.Infer(e.Result).Fields() {
-			if strings.IndexFunc(f.Name, func(r rune) bool { return r < 0x80 && !pathByte(byte(r)) }) < 0 {
+			if f.Name != "" && strings.IndexFunc(f.Name, func(r rune) bool { return r < 0x80 && !pathByte(byte(r)) }) < 0 {
 				items = append(items, Item{"$last." + f.Name, Printable(f.Shape.Brief())})
 			}
 		}
 	}
 	for _, e := range slices.Backward(s.journal.Tail(20, 0)) {
 		if e.State == OK && !e.Dropped {
-			items = append(items, Item{"$" + strconv.Itoa(e.Number), shorten(PrintableJSON(e.Result), 40)})
+			items = append(items, Item{"$" + strconv.Itoa(e.Number), glimpse(e.Result, 40)})
 		}
 	}
 	return items
@@ -177,7 +177,7 @@ func completeCall(s *Session, a *args, w word) []Item {
 	typ := a.word(0).text
 	var items []Item
 	if t, ok := s.registered(typ); ok {
-		items = append(items, Item{PrintableJSON(t.shape.Sample()), t.shape.String()})
+		items = append(items, Item{PrintableJSON(t.shape.Sample()), Printable(t.shape.String())})
 	}
 	for _, e := range slices.Backward(s.journal.Tail(200, 0)) {
 		if e.Type == typ && e.Payload != nil && len(e.Payload) <= 200 && len(items) < 8 {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -46,6 +47,7 @@ type Entry struct {
 	HasServer  bool          // Server is known; zero is a possible time
 	Dropped    bool          // the payload, the result and the frames are no longer kept, since newer ones took their room
 	Hint       string        // one line for the user beside a good result, as the command that registers its type
+	terms      terms         // for rerun
 }
 
 // Network is the time on the way: what the server did not take of the wait. It is known only when HasServer is true;
@@ -54,7 +56,22 @@ func (e Entry) Network() time.Duration { return max(e.Trace.Wait-e.Server, 0) }
 
 // size is what the entry holds in bytes, as the journal counts it.
 func (e *Entry) size() int {
-	return len(e.Payload) + len(e.Result) + len(e.Trace.Out) + len(e.Trace.In)
+	n := len(e.Payload) + max(len(e.ReplyType)-maxType, 0) + len(e.Result) + len(e.Trace.Out) + len(e.Trace.In)
+	if e.Err != nil {
+		n += len(e.Err.Details)
+	}
+	return n
+}
+
+// drop forgets what can be large.
+func (e *Entry) drop() {
+	e.Payload, e.Result, e.Trace.Out, e.Trace.In, e.Dropped = nil, nil, nil, nil, true
+	e.ReplyType = strings.Clone(e.ReplyType[:min(len(e.ReplyType), maxType)])
+	if e.Err != nil {
+		kept := *e.Err // the one that faces hold does not change
+		kept.Details, kept.Cause = nil, nil
+		e.Err = &kept
+	}
 }
 
 // Word is the one word of the state column: ok, sent, running, or the reason of a failure.

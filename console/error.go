@@ -30,6 +30,7 @@ type Error struct {
 	Exit       Exit
 	Code       string // the status in JSON output: a code's name as "invalid_argument", else see Status
 	Message    string // the cause, one line
+	Likely     string // what probably lies behind it where only a symptom is known, one line, or ""
 	Hint       string // the cure, one line, or ""
 	Line       string // what was typed, when At says where it is wrong
 	At         int    // byte offset in Line of the first wrong byte; meaningful only when Line is not ""
@@ -49,6 +50,9 @@ func (e *Error) Caret() string {
 		return ""
 	}
 	at := min(max(e.At, 0), len(e.Line))
+	if text := strings.TrimRight(e.Line[:at], " \t\r\n"); strings.TrimSpace(e.Line[at:]) == "" && strings.Contains(e.Line[len(text):at], "\n") {
+		at = len(text) // what is missing at the end is missing after the last thing written
+	}
 	before, after := e.Line[:at], e.Line[at:]
 	if i := strings.LastIndexByte(before, '\n'); i >= 0 {
 		before = before[i+1:]
@@ -144,9 +148,26 @@ func explain(err error) *Error {
 			shown.Exit, shown.Message = ExitDeadline, "deadline exceeded"
 		}
 	}
-	shown.Message, shown.Hint = shorten(Printable(shown.Message), maxMessage), shorten(Printable(shown.Hint), maxMessage)
+	for _, line := range []*string{&shown.Message, &shown.Likely, &shown.Hint} {
+		*line = shorten(Printable(*line), maxMessage)
+	}
 	return &shown
 }
 
-// shorten cuts a text to a number of cells.
-func shorten(s string, cells int) string { return ansi.Truncate(s, cells, "...") }
+// shorten cuts a text to a number of cells, and to 16 bytes for each: a peer could pile up marks that take no cell.
+func shorten(s string, cells int) string {
+	if most := 16 * cells; len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return ansi.Truncate(s, cells, "...")
+}
+
+// glimpse is the beginning of a payload, cut to a number of cells. However large the payload is, it takes no time that a person could feel.
+func glimpse(payload []byte, cells int) string {
+	const enough = 4 << 10
+	if len(payload) <= enough {
+		return shorten(PrintableJSON(payload), cells)
+	}
+	head := strings.ToValidUTF8(string(payload[:enough]), "") // no JSON any more: it stays as it is but for the space between elements
+	return shorten(Printable(strings.Join(strings.Fields(head), " ")), cells)
+}

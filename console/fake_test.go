@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -68,12 +69,25 @@ func (f *fake) Call(ctx context.Context, r Request) (Reply, error) {
 		return reply("bad_res", "{oops")
 	case "evil":
 		return reply("evil\x1b[2J_res", "{\"a\":\"\u009b31m\u202e\"}")
+	case "stuck":
+		<-ctx.Done()
+		return Reply{}, ctx.Err()
+	case "huge":
+		return reply(strings.Repeat("x", 1<<20), "1")
+	case "deep":
+		return reply("deep_res", strings.Repeat("[", 5000)+strings.Repeat("]", 5000))
+	case "wide":
+		return reply("wide_res", `"`+strings.Repeat("x", 6<<20)+`"`)
 	case "panic":
 		panic("boom\x1b[2J")
 	case "busy":
 		return fail(&Error{Exit: ExitServer, Code: "resource_exhausted", Message: "too many calls", RetryAfter: 250 * time.Millisecond, Details: json.RawMessage(`{"queue":1000}`)})
 	case "lost":
-		return fail(&Error{Exit: ExitConnection, Message: "connection lost", Hint: "the next call connects again"})
+		t.In = nil
+		return fail(&Error{Exit: ExitConnection, Message: "connection lost", Hint: "the next call connects again", Cause: fmt.Errorf("read: %w", io.EOF)})
+	case "http":
+		t.In = nil
+		return fail(&Error{Exit: ExitConnection, Message: "the server speaks HTTP"})
 	}
 	return fail(&Error{Exit: ExitServer, Code: "not_found", Message: "no service " + r.Type})
 }
@@ -84,7 +98,7 @@ func (f *fake) Cast(_ context.Context, r Request) (Reply, error) {
 }
 
 func (f *fake) Stats() Stats {
-	return Stats{Target: f.target, Server: "127.0.0.1:8888", State: f.state, Protocol: "v1", Ours: true, Attempt: 2, Sent: 124113, Received: 5, Reconnects: 1, LastError: "reset\x1b"}
+	return Stats{Target: f.target, Server: "127.0.0.1:8888", State: f.state, Protocol: "v1", Ours: !strings.HasPrefix(f.target, "plain"), Attempt: 2, Sent: 124113, Received: 5, Reconnects: 1, LastError: "reset\x1b"}
 }
 
 func (f *fake) Close() error { f.closed.Store(true); return nil }

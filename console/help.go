@@ -12,9 +12,23 @@ import (
 // topics of help that are no commands. Text is plain, wrapped at 78 columns.
 var topicTexts = map[string]string{
 	"exit-codes": exitCodeText(),
+	"language": `A line is a command, or a comment that starts with #:
+
+  COMMAND words --flag value --flag=value   flags may stand anywhere
+  TYPE PAYLOAD    short for call, when "rpc TYPE ..." registered the request
+  !!   !128       the last call again; call 128 again
+
+Words need no quotes. Only the payload is JSON, and it may hold spaces. If a
+line ends inside of its brackets, the next line goes on with it. -1 is a number
+and no flag; after -- nothing is a flag.
+
+In a script each line is a command. In the shell the words are the command's:
+  rpckids-console -o json call exp '{"base":2,"exp":10}'
+Flags of the console itself, -a ADDR, -o FORMAT and --theme NAME, stand before
+or after the command.
+
+A line that is wrong is not run: a caret shows the place, a hint the cure.`,
 	"payloads": `A payload is JSON: 10, "text", [1,2], {"base":2,"exp":10}. Nothing means null.
-Only the payload is JSON; all other words need no quotes. If a line ends inside
-brackets, the next line goes on with it.
 
   @FILE            the content of a file
   -                standard input, for a single command started from a shell
@@ -103,7 +117,7 @@ func (s *Session) Help(topic string) string {
 			text = "rpc " + typeText(topic, t) + "\n\nas in: " + PrintableJSON(t.shape.Sample())
 		}
 	}
-	if s.cfg.ASCII {
+	if s.ascii() {
 		text = strings.ReplaceAll(text, "µs", "us")
 	}
 	return text
@@ -131,7 +145,7 @@ func (s *Session) overview() string {
 		t.add("  "+fmt.Sprintf("%-19s", name), c.help)
 	}
 	flush()
-	b.WriteString("help TOPIC tells more: a command, or " + strings.Join(s.topics(), ", "))
+	b.WriteString(ansi.Wordwrap("help TOPIC tells more: a command, or "+strings.Join(s.topics(), ", "), 78, ""))
 	return b.String()
 }
 

@@ -33,7 +33,7 @@ func (h *History) Lines() []string {
 // Add appends a line that was typed. Lines of JSON become one line; an empty line or a repetition of the last one is not kept, and a line that
 // holds a token is kept in memory only.
 func (h *History) Add(line string) {
-	line = joinLines(line)
+	line = OneLine(line)
 	if line == "" {
 		return
 	}
@@ -58,13 +58,15 @@ func (h *History) Err() error {
 	return h.err
 }
 
-// joinLines writes a command that was typed over several lines on one. A JSON string holds no raw newline, and no raw tab, so nothing changes its meaning.
-func joinLines(line string) string {
-	parts := strings.FieldsFunc(line, func(r rune) bool { return r == '\n' || r == '\r' })
-	for i, p := range parts {
-		parts[i] = strings.TrimSpace(strings.ReplaceAll(p, "\t", " "))
+// OneLine writes a command that was typed over several lines on one. A JSON string holds no raw newline, and no raw tab, so nothing changes its meaning.
+func OneLine(command string) string {
+	var parts []string
+	for _, line := range strings.FieldsFunc(command, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if line = strings.TrimSpace(strings.ReplaceAll(line, "\t", " ")); line != "" {
+			parts = append(parts, line)
+		}
 	}
-	return strings.TrimSpace(strings.Join(parts, " "))
+	return strings.Join(parts, " ")
 }
 
 // secret says whether a line holds something that must not be written to a file.

@@ -9,6 +9,7 @@ import (
 const (
 	journalKeep = 1000     // entries that can still be shown; totals and histograms keep everything
 	bytesKeep   = 64 << 20 // of their payloads and frames; beyond it the oldest entries lose theirs
+	typesKeep   = 1000     // types that are timed, and that services counts; further ones are only in the totals
 	seriesKeep  = 256      // latest points per type, for charts
 )
 
@@ -34,7 +35,7 @@ type Totals struct{ Running, OK, Sent, Failed int }
 
 // series is the timing of one type.
 type series struct {
-	rtt    *spread // of good calls
+	rtt    *spread // of good calls; nil until there is one
 	server *spread // nil until a reply tells
 	points []Point // the latest seriesKeep
 	calls  int
@@ -124,24 +125,25 @@ func (j *Journal) dropLocked(finished int) {
 			continue
 		}
 		j.held -= e.size()
-		e.Payload, e.Result, e.Trace.Out, e.Trace.In, e.Dropped = nil, nil, nil, nil, true
+		e.drop()
+		j.held += e.size()
 	}
 }
 
 func (j *Journal) recordLocked(e Entry) {
 	s := j.types[e.Type]
 	if s == nil {
-		s = &series{rtt: newSpread()}
+		if len(j.types) == typesKeep {
+			return
+		}
+		s = &series{}
 		j.types[e.Type] = s
 	}
 	s.calls++
 	if e.State == OK {
-		s.rtt.record(e.Trace.RTT)
+		s.rtt = s.rtt.with(e.Trace.RTT)
 		if e.HasServer {
-			if s.server == nil {
-				s.server = newSpread()
-			}
-			s.server.record(e.Server)
+			s.server = s.server.with(e.Server)
 		}
 	} else {
 		s.failed++
@@ -224,7 +226,7 @@ func (j *Journal) Timing(typ string, points int) Timing {
 	}
 	t.Calls, t.Failed = s.calls, s.failed
 	t.Points = slices.Clone(s.points[max(len(s.points)-points, 0):])
-	if !s.rtt.empty() {
+	if s.rtt != nil {
 		q := s.rtt.percentile
 		t.Min, t.P50, t.P90, t.P95, t.P99, t.Max = s.rtt.min, q(50), q(90), q(95), q(99), s.rtt.max
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -162,6 +164,44 @@ func TestJournalBytes(t *testing.T) {
 	}
 	if j.held != 0 {
 		t.Errorf("%d bytes are counted that nobody holds", j.held)
+	}
+}
+
+// Types without end, as a script may make them up, take neither a histogram for each failure nor any memory beyond a bound.
+func TestJournalTypes(t *testing.T) {
+	j := NewJournal()
+	for i := range 2 * typesKeep {
+		finish(j, strconv.Itoa(i), Failed, time.Millisecond)
+	}
+	if got := j.Timing("7", 5); got.Calls != 1 || got.Failed != 1 || got.P50 != 0 || j.types["7"].rtt != nil {
+		t.Errorf("a type that only failed: %+v", got)
+	}
+	if got := len(j.types); got != typesKeep {
+		t.Errorf("%d types are timed, want %d", got, typesKeep)
+	}
+	if got := j.Totals().Failed; got != 2*typesKeep {
+		t.Errorf("%d failed, want %d", got, 2*typesKeep)
+	}
+}
+
+// What a server says besides its payload counts and goes as well; what a face holds does not change.
+func TestJournalBytesOfErrors(t *testing.T) {
+	j := NewJournal()
+	details := json.RawMessage(make([]byte, 1<<20))
+	name := strings.Repeat("x", 1<<20)
+	var held []Entry
+	for range bytesKeep >> 20 {
+		e := j.Start(Entry{Type: "fail"})
+		e.State, e.ReplyType, e.Err = Failed, name, &Error{Message: "no", Details: details}
+		j.Finish(e)
+		held = append(held, e)
+	}
+	got, _ := j.Entry(1)
+	if !got.Dropped || got.Err.Details != nil || got.Err.Message != "no" || len(got.ReplyType) > maxType {
+		t.Errorf("#1 keeps %d bytes of details and %d of a name", len(got.Err.Details), len(got.ReplyType))
+	}
+	if held[0].Err.Details == nil {
+		t.Error("an entry changed in the hands of a face")
 	}
 }
 

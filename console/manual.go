@@ -3,47 +3,76 @@ package console
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/rpckids/rpckids/internal/shape"
 )
 
-// Manual returns docs/COMMANDS.md: every command, topic, setting and exit code, and what -o json prints. It comes from the same table as help, and a test compares
-// it with the file.
+// Manual returns docs/COMMANDS.md: how to start, the language, every command, topic, setting and exit code, and what -o json prints. It comes from the same table
+// as help, and tests compare it with the file and its examples with what the console does.
 func Manual() string {
 	var b strings.Builder
-	b.WriteString("# Commands\n\nThis file is made from the command table; `help` in the console says the same.\n\n")
-	b.WriteString("A line is a command word, its arguments and its flags (`--flag value` or `--flag=value`), in any order. A line that starts with `#` is a comment.\n")
-	b.WriteString("Every command can also be given to the shell: `rpckids-console -a localhost:8888 call fib 10`.\n")
+	b.WriteString(manualStart)
+	for _, topic := range []struct{ title, name string }{{"The language", "language"}, {"Payloads", "payloads"}} {
+		manualTopic(&b, topic.title, topic.name)
+	}
 	group := ""
 	for _, c := range builtin() {
 		if c.group != group {
 			group = c.group
-			fmt.Fprintf(&b, "\n## %s\n", group)
+			fmt.Fprintf(&b, "\n## Commands: %s\n", strings.ToLower(group))
 		}
 		c.markdown(&b)
 	}
-	for _, topic := range []struct{ title, name string }{{"Payloads", "payloads"}, {"Shapes", "types"}, {"Where the time goes", "timing"}} {
-		fmt.Fprintf(&b, "\n## %s\n\n```\n%s\n```\n", topic.title, topicTexts[topic.name])
-	}
+	manualTopic(&b, "Shapes", "types")
+	manualTopic(&b, "Where the time goes", "timing")
 	manualSettings(&b)
 	manualExits(&b)
 	manualOutput(&b)
 	return b.String()
 }
 
+const manualStart = `# Commands
+
+What rpckids-console understands, at its prompt, in the dashboard, in a script and from the shell: one language in all four. ` + "`help`" + ` in the console says
+the same. This file is made from the table of commands; do not edit it by hand.
+
+## Start
+
+| in the shell | what happens |
+| --- | --- |
+| ` + "`rpckids-console demo`" + ` | needs no server: one starts inside the program, and a dashboard walks through the first three calls |
+| ` + "`rpckids-console connect localhost:8888`" + ` | the dashboard of a server; with ` + "`--repl`" + ` the prompt |
+| ` + "`rpckids-console connect localhost:8888 < calls.rpc`" + ` | a script: each line is a command, the first failure ends it; with ` + "`--keep-going`" + ` it goes on |
+| ` + "`rpckids-console -a localhost:8888 call fib 10`" + ` | any command once; without ` + "`-a`" + ` it goes to ` + "`$RPCKIDS_ADDR`" + `, or to localhost:8888 |
+
+The first lines to type, with ` + "`rpckids-server`" + ` running. Tab completes, and ` + "`help keys`" + ` tells the other keys:
+
+` + "```" + `
+call fib 10
+rpc fib_res int64
+call exp {"base":2,"exp":10}
+cast log "hi"
+history
+show 2
+help call
+` + "```" + `
+`
+
+func manualTopic(b *strings.Builder, title, name string) {
+	fmt.Fprintf(b, "\n## %s\n\n```\n%s\n```\n", title, topicTexts[name])
+}
+
 func (c *command) markdown(b *strings.Builder) {
 	fmt.Fprintf(b, "\n### %s\n\n```\n%s\n```\n\n%s%s.\n", c.name, c.usage(), strings.ToUpper(c.help[:1]), c.help[1:])
 	if c.long != "" {
-		fmt.Fprintf(b, "%s\n", c.long)
+		fmt.Fprintf(b, "\n%s\n", c.long)
 	}
 	if len(c.aliases) > 0 {
-		fmt.Fprintf(b, "Also: `%s`.\n", strings.Join(c.aliases, "`, `"))
+		fmt.Fprintf(b, "\nAlso: `%s`.\n", strings.Join(c.aliases, "`, `"))
 	}
 	if len(c.flags) > 0 {
-		b.WriteString("\n| flag | |\n| --- | --- |\n")
+		b.WriteString("\n| flag | meaning |\n| --- | --- |\n")
 		for _, f := range c.flags {
 			fmt.Fprintf(b, "| `%s` | %s |\n", f.usage(), f.help)
 		}
@@ -54,13 +83,22 @@ func (c *command) markdown(b *strings.Builder) {
 }
 
 func manualSettings(b *strings.Builder) {
-	b.WriteString("\n## Settings\n\n| name | start value | may be | |\n| --- | --- | --- | --- |\n")
+	b.WriteString("\n## Settings\n\n`set NAME VALUE` changes one for this session.\n\n| name | start value | may be | meaning |\n| --- | --- | --- | --- |\n")
 	for _, r := range settingRows {
-		values := "a time, as 2s"
+		values := "a time, as 50ms, 2s or 1m30s; off"
 		if r.values != nil {
 			values = strings.Join(r.values, ", ")
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", r.name, r.start, values, r.help)
+	}
+	b.WriteString("\nStart values come from a flag, else from the environment, else they are the ones above.\n\n| variable | meaning |\n| --- | --- |\n")
+	for _, v := range [][2]string{
+		{"RPCKIDS_ADDR", "the server, as `-a`"}, {"RPCKIDS_OUTPUT", "how results are written, as `-o`"}, {"RPCKIDS_THEME", "the colours, as `--theme`"}, {"RPCKIDS_TIMEOUT", "the setting `timeout`"},
+		{"RPCKIDS_HISTORY", "the file that keeps the lines typed, or `off`; else `rpckids/history` in `$XDG_STATE_HOME` or the platform's folder for it"},
+		{"VISUAL, EDITOR", "what ctrl+x ctrl+e edits a line with"}, {"NO_COLOR", "no colours"}, {"TERM=dumb", "no escapes at all, and no dashboard"},
+		{"LC_ALL, LC_CTYPE, LANG", "a locale without UTF-8: us instead of µs, and no line drawing"},
+	} {
+		fmt.Fprintf(b, "| `%s` | %s |\n", v[0], v[1])
 	}
 }
 
@@ -69,32 +107,81 @@ func manualExits(b *strings.Builder) {
 	for _, c := range exitCodes {
 		fmt.Fprintf(b, "| %d | %s |\n", c.code, c.text)
 	}
-	b.WriteString("\nA script stops at the first failure with that code; with `--keep-going` it runs on and ends with the first failure's code.\n")
+	b.WriteString("\nA script stops at the first failure with that code; with `--keep-going` it runs on and ends with the first failure's code.\n" +
+		"A server's own `deadline_exceeded` is 5, any other error of a server is 6. 7 is the console's own finding: a payload before it is sent, a reply when it comes.\n")
 }
 
 func manualOutput(b *strings.Builder) {
-	b.WriteString("\n## Output\n\n`-o text` is for people: values on standard output, everything else on standard error. `-o json` prints one JSON value on one line per command,\n" +
-		"`-o jsonl` the same with lists as one line per element, `-o raw` only the payload of the reply.\n" +
-		"With json and jsonl a failure is a value on standard output too. 64-bit integers are exact. Fields that are not known are left out.\n\n" +
-		"A call or cast; `kind` is `call` or `cast`, `status` is `ok`, `sent`, or the code's name of the error. `network_ns` and `server_ns` are there when the reply type\n" +
-		"was registered with `--server-time`, otherwise `wait_ns` is. `at` is the byte offset in the line that was typed.\n")
-	for _, v := range []struct{ intro, expr string }{{"", callShape}, {"\nThe failure of any other command; `kind` is `error`.\n", errorShape}} {
-		s, err := shape.Parse(v.expr)
-		if err != nil {
-			panic(err) // a constant of ours
+	b.WriteString("\n## Output\n\n| `-o` | standard output | standard error |\n| --- | --- | --- |\n" +
+		"| `text` | values, for people | the line about each call, hints, notices, errors |\n" +
+		"| `json` | one JSON value on one line per command, failures too | notices, and the text of `help` |\n" +
+		"| `jsonl` | as `json`, but a list is one line per element | as `json` |\n" +
+		"| `raw` | the payload of the reply, byte for byte, and a line end | errors |\n\n" +
+		"64-bit integers are exact. What is not known is left out, never 0 or null. New fields may be added; those below keep their name and meaning.\n" +
+		"Every object has a `kind`. Control characters are always escaped, except by `raw` into a file or a pipe.\n")
+	for _, k := range jsonKinds {
+		fmt.Fprintf(b, "\n### kind %s\n\n%s\n\n```\n%s\n```\n", k.title, k.text, k.shape)
+		for _, e := range k.examples {
+			fmt.Fprintf(b, "\n`%s` prints\n\n```json\n%s\n```\n", e.line, e.json)
 		}
-		schema, _ := json.MarshalIndent(s.Schema(), "", "  ") // of a tree of plain values: cannot fail
-		fmt.Fprintf(b, "%s\n```\n%s\n```\n\nAs JSON Schema:\n\n```json\n%s\n```\n", v.intro, fieldLines(s), schema)
 	}
-	var others []string
-	for _, name := range slices.Sorted(maps.Keys(otherShapes)) {
-		others = append(others, fmt.Sprintf("| `%s` | `%s` |", name, otherShapes[name]))
+	b.WriteString("\n`history` prints a list of calls, `show` one.\n\n### As JSON Schema\n\nA call or cast:\n\n```json\n" + schemaText(callShape) + "\n```\n\nThe failure of any other command:\n\n```json\n" + schemaText(errorShape) + "\n```\n")
+}
+
+func schemaText(expr string) string {
+	schema, _ := json.MarshalIndent(mustShape(expr).Schema(), "", "  ") // of a tree of plain values: cannot fail
+	return string(schema)
+}
+
+func mustShape(expr string) *shape.Shape {
+	s, err := shape.Parse(expr)
+	if err != nil {
+		panic(err) // a constant of ours
 	}
-	fmt.Fprintf(b, "\nOther commands print one object or a list of them:\n\n| command | shape |\n| --- | --- |\n%s\n", strings.Join(others, "\n"))
+	return s
+}
+
+// jsonKind is one kind of object that -o json prints, as the manual explains it.
+type jsonKind struct {
+	title, text, shape string
+	examples           []jsonExample
+}
+
+// jsonExample is what a line prints. A test runs it against a server whose figures are fixed.
+type jsonExample struct{ line, json string }
+
+var jsonKinds = []jsonKind{
+	{"call and cast", "`status` is `ok`, `sent` for a cast, `running` in `history`, or for a failure the server's code (`not_found`, `invalid_argument`, ...) or one of ours: `usage`, `unavailable` (no connection), " +
+		"`connection_lost`, `deadline_exceeded`, `type_mismatch`, `canceled`, `internal`, `unknown`. Times are nanoseconds: `client_ns` + `wait_ns` = `rtt_ns`. Where `--server-time` says which field of the reply holds the server's own time, " +
+		"`network_ns` and `server_ns` stand in the place of `wait_ns`. Bytes count whole frames. What was never sent has no `number` and no times. In `error`, `exit` is the exit code, `likely` what probably lies behind it, " +
+		"`hint` the cure, `at` the byte in the line where it is wrong (words of the shell joined by one space), `line` the line of the script.",
+		fieldLines(callShape), []jsonExample{
+			{`call exp {"base":2,"exp":10}`, `{"kind":"call","number":1,"type":"exp","reply_type":"exp_res","result":{"value":1024,"costInNanos":28113},"status":"ok","rtt_ns":398000,"client_ns":21000,"network_ns":348887,"server_ns":28113,"bytes_out":70,"bytes_in":89,"request_id":"00c0ffee","peer":"127.0.0.1:8888","attempts":1}`},
+			{`cast log "hi"`, `{"kind":"cast","number":2,"type":"log","status":"sent","rtt_ns":18000,"client_ns":18000,"bytes_out":65,"request_id":"00c0ffee","peer":"127.0.0.1:8888","attempts":1}`},
+			{`call nope`, `{"kind":"call","number":3,"type":"nope","status":"not_found","rtt_ns":398000,"client_ns":21000,"wait_ns":377000,"bytes_out":70,"bytes_in":89,"request_id":"00c0ffee","peer":"127.0.0.1:8888","attempts":1,"error":{"code":"not_found","message":"no service nope","exit":6}}`},
+			{`call exp {"base":2}`, `{"kind":"call","type":"exp","status":"type_mismatch","error":{"code":"type_mismatch","message":"exp needs \"exp\" (int), missing","exit":7,"at":18}}`},
+		}},
+	{"error", "The failure of any other command.", fieldLines(errorShape), []jsonExample{
+		{"set timeout soon", `{"kind":"error","status":"usage","error":{"code":"usage","message":"\"soon\" is not a time","hint":"as 50ms, 2s, 1m30s; off for no limit","exit":2,"at":12}}`},
+	}},
+	{"type", "`rpc` prints a list of them, `rpc show T` one, with its JSON Schema.", otherShapes["rpc show T"], []jsonExample{
+		{"rpc", `[{"kind":"type","type":"exp","shape":"{base:int, exp:int}"},{"kind":"type","type":"exp_res","shape":"{value:int64, costInNanos:int64}","of":"exp","server_time":".costInNanos"}]`},
+	}},
+	{"service", "`services` prints a list of them: a request type, its shape, what answers it, and how often it was seen.", strings.TrimPrefix(otherShapes["services"], "[]"), []jsonExample{
+		{"services exp", `[{"kind":"service","type":"exp","request":"{base:int, exp:int}","reply":"exp_res","shape":"{value:int64, costInNanos:int64}","ok":1,"cast":0,"failed":0}]`},
+	}},
+	{"setting", "`set` prints a list of them, `set NAME` one. `origin` is `flag`, `env`, `set` or `default`.", otherShapes["set timeout"], []jsonExample{
+		{"set timeout", `{"kind":"setting","name":"timeout","value":"5s","origin":"default"}`},
+	}},
+	{"status", "`state` is `not connected`, `connected`, `idle` or `reconnecting`; `rpckids` says that the server has shown to be one of ours; `dropped` counts replies that nobody waited for.", otherShapes["status"], []jsonExample{
+		{"status", `{"kind":"status","state":"connected","target":"localhost:8888","server":"127.0.0.1:8888","protocol":"v1","rpckids":true,"sent":124113,"received":5,"dropped":0,"reconnects":1,"last_error":"connection reset by peer","running":0,"ok":1,"cast":1,"failed":1}`},
+	}},
 }
 
 // otherShapes describes what commands that are no calls print.
 var otherShapes = map[string]string{
+	"history":     `[]` + callShape,
+	"show 1":      callShape,
 	"rpc":         `[]{kind:string, type:string, shape:string, of?:string, server_time?:string}`,
 	"rpc show T":  `{kind:string, type:string, shape:string, of?:string, server_time?:string, schema?:any}`,
 	"services":    `[]{kind:string, type:string, request?:string, reply?:string, shape?:string, ok:int, cast:int, failed:int}`,
@@ -105,9 +192,9 @@ var otherShapes = map[string]string{
 }
 
 // fieldLines writes an object's shape one field per line.
-func fieldLines(s *shape.Shape) string {
+func fieldLines(expr string) string {
 	lines := []string{"{"}
-	for _, f := range s.Fields() {
+	for _, f := range mustShape(expr).Fields() {
 		name := f.Name
 		if f.Optional {
 			name += "?"

@@ -32,6 +32,7 @@ type callJSON struct {
 type faultJSON struct {
 	Code       string          `json:"code"`
 	Message    string          `json:"message"`
+	Likely     string          `json:"likely,omitempty"`
 	Hint       string          `json:"hint,omitempty"`
 	Exit       int             `json:"exit"`
 	Line       int             `json:"line,omitempty"` // of the script
@@ -49,7 +50,7 @@ type errorJSON struct {
 
 // The shapes of what -o json prints, as docs/COMMANDS.md shows them.
 const (
-	faultShape = `{code:string, message:string, hint?:string, exit:int, line?:int, at?:int, retry_after_ms?:int64, details?:any}`
+	faultShape = `{code:string, message:string, likely?:string, hint?:string, exit:int, line?:int, at?:int, retry_after_ms?:int64, details?:any}`
 	callShape  = `{kind:string, number?:int, type:string, reply_type?:string, result?:any, status:string, rtt_ns?:int64, client_ns?:int64, wait_ns?:int64, ` +
 		`network_ns?:int64, server_ns?:int64, bytes_out?:int, bytes_in?:int, request_id?:string, peer?:string, attempts?:int, hint?:string, error?:` + faultShape + `}`
 	errorShape = `{kind:string, status:string, error:` + faultShape + `}`
@@ -90,7 +91,7 @@ func (v *callJSON) fail(e *Error) {
 }
 
 func newFaultJSON(e *Error) *faultJSON {
-	f := &faultJSON{Code: e.Status(), Message: e.Message, Hint: e.Hint, Exit: int(e.Exit), RetryAfter: e.RetryAfter.Milliseconds()}
+	f := &faultJSON{Code: e.Status(), Message: e.Message, Likely: e.Likely, Hint: e.Hint, Exit: int(e.Exit), RetryAfter: e.RetryAfter.Milliseconds()}
 	if e.Line != "" {
 		f.At = &e.At
 	}

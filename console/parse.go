@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/rpckids/rpckids/internal/shape"
@@ -107,9 +108,12 @@ func Incomplete(line string) bool {
 		return false
 	}
 	last := in.words[len(in.words)-1]
-	switch in.words[0].text {
-	case "rpc", "register":
-		return true
+	switch c := find(builtin(), in.words[0].text); {
+	case c == nil: // a type is a command, too
+	case c.name == "rpc":
+		return shapeOpen(in)
+	case c.group != "Calls":
+		return false
 	}
 	x, err := expand(last.text, anyReference)
 	if err != nil {
@@ -117,4 +121,15 @@ func Incomplete(line string) bool {
 	}
 	m := shape.Syntax(x.text)
 	return m != nil && m.End
+}
+
+// shapeOpen says whether the shape of an rpc line, from its third word on, is right so far.
+func shapeOpen(in *input) bool {
+	if len(in.words) < 3 || in.words[1].flag() || in.words[2].flag() {
+		return true // it does not stand where it is looked for
+	}
+	expr := strings.TrimSpace(in.line[in.words[2].at:])
+	_, err := shape.Parse(expr)
+	p, bad := errors.AsType[*shape.ParseError](err)
+	return bad && p.At >= len(expr)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func TestScan(t *testing.T) {
@@ -54,6 +55,14 @@ func TestIncomplete(t *testing.T) {
 		"call echo \"abc\n":         false,
 		"rpc exp {base:int,":        true,
 		"rpc x struct{\nA int":      true,
+		"rpc x struct {":            true,
+		"rpc x map[string] {a:":     true,
+		"rpc x {a int":              false,
+		"rpc x {a:itn,":             false,
+		"rpc --of y x {a:int,":      true,
+		`history "two words`:        false,
+		`history {"base":2`:         false,
+		"help [":                    false,
 		"{":                         false,
 		"# {":                       false,
 		"":                          false,
@@ -93,6 +102,10 @@ func TestExecArgs(t *testing.T) {
 	if e == nil || e.Exit != ExitType || e.Caret() != "  call echo {oops\n             ^" {
 		t.Errorf("got %v\n%s", err, e.Caret())
 	}
+	_, err = s.ExecArgs(context.Background(), []string{"call", "echo", ""}) // call echo "$UNSET"
+	if e, _ := errors.AsType[*Error](err); e == nil || e.Exit != ExitType || e.Message != "the payload is empty" {
+		t.Errorf("an empty word: %v", err)
+	}
 	if r, err := s.ExecArgs(context.Background(), nil); err != nil || r.Entry != nil {
 		t.Errorf("no words: %v, %v", r, err)
 	}
@@ -112,6 +125,34 @@ func TestPayloadFromStdin(t *testing.T) {
 			t.Errorf("%.20q: %v, want %q", in, err, want)
 		}
 		s.Close()
+	}
+}
+
+// A command that is canceled while it reads standard input says so, whatever the reading ended with.
+func TestStdinCanceled(t *testing.T) {
+	s := NewSession(Config{Dial: fakeDial, Stdin: iotest.ErrReader(errors.New("read canceled"))})
+	defer s.Close()
+	mustExec(t, s, "connect")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Exec(ctx, "call echo -")
+	if e, _ := errors.AsType[*Error](err); e == nil || e.Exit != ExitInterrupted || e.Message != "canceled" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// References cannot make a payload of any size.
+func TestExpansionIsBounded(t *testing.T) {
+	s := connected(t)
+	mustExec(t, s, "call wide --no-check")
+	line := "call echo [$last, $last, $last]"
+	_, err := s.Exec(t.Context(), line)
+	e, _ := errors.AsType[*Error](err)
+	if e == nil || e.Exit != ExitType || e.At != strings.LastIndex(line, "$") || e.Message != "the payload is larger than 16 MiB with what stands here" {
+		t.Errorf("got %v", err)
+	}
+	if h := s.Check("call echo [$last, $last]"); h.State != HintNone {
+		t.Errorf("judged 12 MiB while typing: %+v", h)
 	}
 }
 

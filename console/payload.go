@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,15 +14,20 @@ const maxPayload = 16 << 20 // of a file or of standard input; servers refuse fa
 
 // payload makes the payload of a call from the word that was typed for it: JSON with references, @FILE, - for standard input, or nothing for null.
 // Its text is JSON when there is no error, nil for null.
-func (s *Session) payload(a *args, w word) (*expansion, error) {
+func (s *Session) payload(ctx context.Context, a *args, w word) (*expansion, error) {
 	switch {
+	case w.text == "" && len(a.pos) > 1: // from a shell: an empty variable, or quotes that the shell took
+		return nil, a.fault(ExitType, w.at, "the payload is empty", `leave it out for null; an empty text is '""'`)
 	case w.text == "":
 		return &expansion{}, nil
+	case w.text == "-" && s.cfg.Stdin == nil:
+		return nil, a.noStdin(w)
 	case w.text == "-":
-		if s.cfg.Stdin == nil {
-			return nil, a.fault(ExitUsage, w.at, "standard input is not for payloads here", "give the payload itself, or @FILE")
+		x, err := s.read(a, w, "standard input", s.cfg.Stdin)
+		if ctx.Err() != nil { // what was read until then is not the payload
+			return nil, context.Cause(ctx)
 		}
-		return s.read(a, w, "standard input", s.cfg.Stdin)
+		return x, err
 	case w.text[0] == '@':
 		f, err := openFile(w.text[1:])
 		if err != nil {
@@ -38,6 +44,10 @@ func (s *Session) payload(a *args, w word) (*expansion, error) {
 		return nil, a.wrong(w, x, "the payload "+m.Text, m)
 	}
 	return x, nil
+}
+
+func (a *args) noStdin(w word) error {
+	return a.fault(ExitUsage, w.at, "standard input is not for payloads here", "give the payload itself, or @FILE")
 }
 
 // openFile opens a plain file; anything else could block for ever.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -29,36 +30,42 @@ func clean(s string) bool {
 	return true
 }
 
-// Printable returns s with everything that could harm a terminal or deceive a reader shown as an escape: "\x1b", "\n", "\u202e", "\xff" for
-// a byte that is no UTF-8. Every text that comes from a peer or a file passes through it before it is shown.
-func Printable(s string) string {
+// escape returns s with each hidden rune, and each byte that is no UTF-8, as escaped writes it; for such a byte r is utf8.RuneError.
+func escape(s string, escaped func(r rune, b byte) string) string {
 	if clean(s) {
 		return s
 	}
 	var b strings.Builder
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		case !hidden(r):
+		if hidden(r) || r == utf8.RuneError && n == 1 {
+			b.WriteString(escaped(r, s[0]))
+		} else {
 			b.WriteString(s[:n])
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r > 0xffff:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 		s = s[n:]
 	}
 	return b.String()
+}
+
+// Printable returns s with everything that could harm a terminal or deceive a reader shown as an escape: "\x1b", "\n", "\u202e", "\xff" for
+// a byte that is no UTF-8. Every text that comes from a peer or a file passes through it before it is shown.
+func Printable(s string) string {
+	return escape(s, func(r rune, b byte) string {
+		switch {
+		case r == '\n':
+			return `\n`
+		case r == '\t':
+			return `\t`
+		case r == '\r':
+			return `\r`
+		case r < 0x80 || r == utf8.RuneError:
+			return fmt.Sprintf(`\x%02x`, b)
+		case r > 0xffff:
+			return fmt.Sprintf(`\U%08x`, r)
+		}
+		return fmt.Sprintf(`\u%04x`, r)
+	})
 }
 
 // PrintableJSON returns a payload on one line and safe for a terminal. JSON stays the same JSON: what [Printable] would show as an escape
@@ -68,25 +75,11 @@ func PrintableJSON(payload []byte) string {
 	if json.Compact(&compact, payload) != nil {
 		return Printable(string(payload))
 	}
-	s := compact.String()
-	if clean(s) {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			b.WriteString(`\ufffd`)
-		case !hidden(r):
-			b.WriteString(s[:n])
-		case r > 0xffff:
-			hi, lo := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00
-			fmt.Fprintf(&b, `\u%04x\u%04x`, hi, lo)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
+	return escape(compact.String(), func(r rune, _ byte) string {
+		if r > 0xffff {
+			hi, lo := utf16.EncodeRune(r)
+			return fmt.Sprintf(`\u%04x\u%04x`, hi, lo)
 		}
-		s = s[n:]
-	}
-	return b.String()
+		return fmt.Sprintf(`\u%04x`, r) // a byte that is no UTF-8 is U+FFFD, as decoders have it
+	})
 }

@@ -91,7 +91,7 @@ func (p *Printer) value(e *Entry) error {
 // note writes to Err; that it cannot is no reason to stop.
 func (p *Printer) note(text string) { _, _ = fmt.Fprintln(p.Err, text) }
 
-// PrintError writes an error for people: its cause, the place where the line is wrong, and its cure.
+// PrintError writes an error for people: what happened, the place where the line is wrong, what probably lies behind it, and its cure.
 func (p *Printer) PrintError(err error) {
 	e := explain(err)
 	message := e.Message
@@ -104,6 +104,9 @@ func (p *Printer) PrintError(err error) {
 	p.note("error: " + message)
 	if c := e.Caret(); c != "" {
 		p.note(c)
+	}
+	if e.Likely != "" {
+		p.note("likely: " + e.Likely)
 	}
 	if e.Hint != "" {
 		p.note("hint: " + e.Hint)

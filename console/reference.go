@@ -22,21 +22,21 @@ func anyReference(int) (json.RawMessage, error) { return nil, nil }
 
 // expansion is a payload whose references were replaced.
 type expansion struct {
-	text  []byte
-	marks []mark
-	file  string // where it was read from, "" when it was typed
+	text   []byte
+	pieces []piece
+	file   string // where it was read from, "" when it was typed
 }
 
-// mark says where a piece of the expanded text came from.
-type mark struct {
+// piece says where a piece of the expanded text came from.
+type piece struct {
 	at, src int
-	value   bool // the piece is the value of the reference at src
+	value   bool // it is the value of the reference at src
 }
 
 // source returns the offset in the typed text of an offset in the expanded one.
 func (x *expansion) source(at int) int {
-	m := mark{}
-	for _, n := range x.marks {
+	m := piece{}
+	for _, n := range x.pieces {
 		if n.at > at {
 			break
 		}
@@ -85,8 +85,11 @@ func expand(text string, find lookup) (*expansion, error) {
 			if quoted {
 				value = asText(value)
 			}
+			if len(x.text)+len(value) > maxPayload { // a few lines of $last, $last would fill any memory
+				return nil, &badReference{i, "the payload is larger than " + Bytes(maxPayload) + " with what stands here", ""}
+			}
 			x.copy(text, from, i)
-			x.marks = append(x.marks, mark{at: len(x.text), src: i, value: true})
+			x.pieces = append(x.pieces, piece{at: len(x.text), src: i, value: true})
 			x.text = append(x.text, value...)
 			from, i = r.end, r.end-1
 		}
@@ -96,7 +99,7 @@ func expand(text string, find lookup) (*expansion, error) {
 }
 
 func (x *expansion) copy(text string, from, to int) {
-	x.marks = append(x.marks, mark{at: len(x.text), src: from})
+	x.pieces = append(x.pieces, piece{at: len(x.text), src: from})
 	x.text = append(x.text, text[from:to]...)
 }
 
@@ -184,9 +187,12 @@ func (r reference) value(find lookup) ([]byte, error) {
 	if payload == nil { // only the form matters
 		return []byte("null"), nil
 	}
+	if len(r.path) == 0 {
+		return bytes.TrimSpace(payload), nil // it is JSON: the reply was checked
+	}
 	value, ok := r.path.Lookup(payload)
 	if !ok {
-		return nil, &badReference{r.at, fmt.Sprintf("the reply has nothing at %s", r.path), "it is " + shorten(PrintableJSON(payload), 60)}
+		return nil, &badReference{r.at, fmt.Sprintf("the reply has nothing at %s", r.path), "it is " + glimpse(payload, 60)}
 	}
 	return value, nil
 }

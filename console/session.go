@@ -20,8 +20,8 @@ type Config struct {
 	History  *History           // nil: lines are kept in memory only
 	Settings map[string]Setting // start values that are not the defaults; CheckSetting tells whether one is good
 	Topics   map[string]string  // further help topics, as "keys", which only the faces know
-	Stdin    io.Reader          // what the payload "-" reads; nil where standard input is taken, as at a prompt or in a script
-	ASCII    bool               // texts use "us" instead of "µs"
+	Stdin    io.Reader          // what the payload "-" reads, until the end: it should end with the command's context; nil where standard input is taken, as at a prompt or in a script
+	ASCII    bool               // texts use "us" instead of "µs"; the setting "box" wins over it
 	Version  string             // of the program, shown by status
 }
 
@@ -180,6 +180,12 @@ func (s *Session) Prompt() string {
 		return target + " (not connected)"
 	}
 	return target
+}
+
+// ascii says whether texts do without the characters of Unicode.
+func (s *Session) ascii() bool {
+	box := s.Setting("box")
+	return box == "ascii" || box != "unicode" && s.cfg.ASCII
 }
 
 // Shape returns the registered shape of a request or reply type, written short.

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,13 +10,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/iotest"
 	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
-
-	"github.com/rpckids/rpckids/internal/shape"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,7 +36,7 @@ func TestRunningCall(t *testing.T) {
 		}
 		start := time.Now()
 		_, err := s.Exec(t.Context(), "call hang")
-		if e, _ := errors.AsType[*Error](err); e == nil || e.Exit != ExitDeadline || e.Message != "no reply within 5s" || time.Since(start) != 5*time.Second {
+		if e, _ := errors.AsType[*Error](err); e == nil || e.Exit != ExitDeadline || e.Message != "no reply within 5s; the connection is still up" || time.Since(start) != 5*time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 	})
@@ -106,6 +102,51 @@ func TestReplacedConnectionIsClosed(t *testing.T) {
 	}
 }
 
+// fails runs a line that must fail.
+func fails(t *testing.T, s *Session, line string) *Error {
+	t.Helper()
+	_, err := s.Exec(t.Context(), line)
+	e, _ := errors.AsType[*Error](err)
+	if e == nil {
+		t.Fatalf("%s: no error", line)
+	}
+	return e
+}
+
+// The setting box decides what all texts are written with.
+func TestASCII(t *testing.T) {
+	s := connected(t)
+	mustExec(t, s, "call fib 10")
+	for _, c := range []struct{ box, want string }{{"auto", "398 µs"}, {"ascii", "398 us"}, {"unicode", "398 µs"}} {
+		mustExec(t, s, "set box "+c.box)
+		if r, _ := s.Exec(t.Context(), "history"); !strings.Contains(r.Text, c.want) {
+			t.Errorf("box %s: no %q in\n%s", c.box, c.want, r.Text)
+		}
+	}
+}
+
+func TestSmallErrors(t *testing.T) {
+	single := NewSession(Config{Dial: fakeDial, Connect: true})
+	defer single.Close()
+	if e := fails(t, single, "dashboard"); e.Exit != ExitUsage || e.Hint != "rpckids-console connect ADDR opens one" {
+		t.Errorf("dashboard run once: %v, %s", e, e.Hint)
+	}
+	s := connected(t)
+	for _, line := range []string{"show #", "show $last", "!!"} {
+		if e := fails(t, s, line); e.Message != "there is no call yet" {
+			t.Errorf("%s: %v", line, e)
+		}
+	}
+	fails(t, s, "call fib 1 --reply=x\x1b[2J")
+	if e, _ := s.Journal().Entry(1); !clean(e.Err.Message) {
+		t.Errorf("the journal keeps %q", e.Err.Message)
+	}
+	mustExec(t, s, "connect other:7", "disconnect")
+	if e := fails(t, s, "call fib 1"); e.Hint != "reconnect, or connect ADDR" {
+		t.Errorf("after disconnect: %s", e.Hint)
+	}
+}
+
 func TestPrompt(t *testing.T) {
 	s := NewSession(Config{Dial: fakeDial})
 	defer s.Close()
@@ -119,33 +160,6 @@ func TestPrompt(t *testing.T) {
 		b.(*fake).state = state
 		if got := s.Prompt(); got != want {
 			t.Errorf("%s: got %q, want %q", state, got, want)
-		}
-	}
-}
-
-// What goes out is what was typed, byte for byte, with references replaced.
-func TestSentPayloads(t *testing.T) {
-	s := connected(t)
-	file := filepath.Join(t.TempDir(), "p.json")
-	if err := os.WriteFile(file, []byte("{\"a\": \"$last\"}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct{ line, want string }{
-		{"call log", ""},
-		{"call max", ""},
-		{`call echo { "a": 1 }`, `{ "a": 1 }`},
-		{"call echo 9223372036854775807", "9223372036854775807"},
-		{"call echo @" + file, "{\"a\": \"$last\"}\n"},
-		{`call echo {"n":$2,"s":"<${2}>"}`, `{"n":9223372036854775807,"s":"<9223372036854775807>"}`},
-		{`call echo "a\"$last"`, `"a\"$last"`},
-		{`call echo ["${last}"]`, `["a\"$last"]`},
-		{`cast log "二"`, `"二"`},
-	} {
-		_, _ = s.Exec(context.Background(), c.line)
-		b, _ := s.link()
-		got := b.(*fake).requests()
-		if p := string(got[len(got)-1].Payload); p != c.want {
-			t.Errorf("%s sent %s, want %s", c.line, p, c.want)
 		}
 	}
 }
@@ -222,153 +236,6 @@ func TestServerTimeField(t *testing.T) {
 	}
 	if got, ok := s.Shape("exp"); !ok || got != "{base:int, exp:int}" {
 		t.Errorf("Shape(exp) = %q, %v", got, ok)
-	}
-}
-
-func TestRunScript(t *testing.T) {
-	for _, c := range []struct {
-		name, script string
-		keepGoing    bool
-		exit         Exit
-		out, errs    string
-	}{
-		{"readme", "rpc fib_res int64\ncall fib 10\ncast log \"hi\"\n", false, ExitOK, "89\n",
-			"fib_res int64 registered\n#1 fib_res ok  398 µs  client 21 µs  wait 377 µs  70 B > 89 B\n#2 log sent  18.0 µs  65 B, no reply expected\n"},
-		{"no last newline", "# start\r\n\r\n  set timeout\r\nset timeout", false, ExitOK, "5s\n5s\n", ""},
-		{"several lines", "set timeout 1s\ncall echo {\n \"a\":\n 1}\nset timeout\n", false, ExitOK, "{\"a\":1}\n1s\n",
-			"timeout is 1s\n#1 echo_res ok  398 µs  client 21 µs  wait 377 µs  70 B > 89 B\nhint: rpc echo_res {a:int64}\n"},
-		{"stops", "set timeout\n\nnonsense\nset timeout\n", false, ExitUsage, "5s\n", "error: line 3: no command \"nonsense\"\n  nonsense\n  ^\nhint: `help` lists the commands\n"},
-		{"goes on", "call nope\nset timeout\nxyzzyplugh\n", true, ExitServer, "5s\n", "#1 nope unknown  398 µs  client 21 µs  wait 377 µs  70 B > 89 B\nerror: line 1: not found: no service nope\n" +
-			"error: line 3: no command \"xyzzyplugh\"\n  xyzzyplugh\n  ^\nhint: `help` lists the commands\n"},
-		{"ends inside", "call echo {\n\"a\":1\n", false, ExitType, "", "error: line 1: the payload is not JSON: expected \",\" or \"}\"\n  \"a\":1\n       ^\n"},
-		{"wrong inside", "call echo {\n  oops\n}\n", false, ExitType, "", "error: line 1: the payload is not JSON: expected a field's name in quotes\n    oops\n    ^\nhint: names have quotes: \"oops\"\n"},
-		{"quits", "quit\nnonsense\n", false, ExitOK, "", ""},
-		{"needs a terminal", "dashboard\n", false, ExitUsage, "", "error: line 1: dashboard needs a terminal\n"},
-		{"too long", "call echo \"" + strings.Repeat("x", maxLine) + "\"\nset timeout\n", true, ExitUsage, "", "error: line 1: a command is longer than 4.0 MiB\nhint: put the payload into a file: call TYPE @FILE\n"},
-		{"no end", "call echo [" + strings.Repeat(strings.Repeat("1234,", 20)+"\n", maxLine/101+1), false, ExitUsage, "", "error: line 1: a command is longer than 4.0 MiB\nhint: put the payload into a file: call TYPE @FILE\n"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var out, errs bytes.Buffer
-			s := connected(t)
-			exit := RunScript(t.Context(), s, strings.NewReader(c.script), &Printer{Out: &out, Err: &errs}, c.keepGoing)
-			if exit != c.exit || out.String() != c.out || errs.String() != c.errs {
-				t.Errorf("exit %d, want %d\n--- out\n%s--- want\n%s--- err\n%s--- want\n%s", exit, c.exit, out.String(), c.out, errs.String(), c.errs)
-			}
-		})
-	}
-}
-
-func TestScriptEnds(t *testing.T) {
-	s := connected(t)
-	p := &Printer{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}
-	if got := RunScript(t.Context(), s, iotest.ErrReader(errors.New("disk on fire")), p, true); got != ExitInternal {
-		t.Errorf("unreadable: exit %d", got)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if got := RunScript(ctx, s, strings.NewReader("status\n"), p, true); got != ExitInterrupted {
-		t.Errorf("canceled: exit %d", got)
-	}
-	closed := &Printer{Out: brokenPipe{}, Err: &bytes.Buffer{}}
-	if got := RunScript(t.Context(), s, strings.NewReader("status\nstatus\n"), closed, true); got != ExitInternal {
-		t.Errorf("nobody reads: exit %d", got)
-	}
-}
-
-type brokenPipe struct{}
-
-func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
-
-// What -o json prints is what docs/COMMANDS.md says.
-func TestOutputShapes(t *testing.T) {
-	s := taught(t)
-	var out bytes.Buffer
-	p := &Printer{Out: &out, Err: &bytes.Buffer{}, Format: FormatJSON}
-	shapes := map[string]string{}
-	for line, expr := range otherShapes {
-		shapes[strings.TrimSuffix(line, " T")+map[bool]string{true: " exp"}[strings.HasSuffix(line, " T")]] = expr
-	}
-	for _, line := range []string{"call fib 10", `call exp {"base":2,"exp":10}`, "cast log 1", "call nope", "call busy", "call bad", "call lost", "call hang --timeout 1ms",
-		"call evil", "call fib {oops", "call exp {}", "show 1"} {
-		shapes[line] = callShape
-	}
-	for _, line := range []string{"nonsense", "call", "set timeout x", "connect closed:1", "call panic"} {
-		shapes[line] = errorShape
-	}
-	shapes["history"] = "[]" + callShape
-	for line, expr := range shapes {
-		out.Reset()
-		r, err := s.Exec(t.Context(), line)
-		if err := p.Print(r, err); err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Count(out.String(), "\n"); got != 1 {
-			t.Errorf("%s: %d lines:\n%s", line, got, out.String())
-		}
-		sh, err := shape.Parse(expr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m := sh.Check(out.Bytes()); m != nil {
-			t.Errorf("%s: %s at byte %d of\n%s", line, m.Text, m.At, out.String())
-		}
-		var v any
-		if err := json.Unmarshal(out.Bytes(), &v); err != nil {
-			t.Fatal(err)
-		}
-		if schema, err := sh.Schema().Resolve(nil); err != nil || schema.Validate(v) != nil {
-			t.Errorf("%s: schema %v", line, err)
-		}
-	}
-}
-
-// docs/COMMANDS.md is made of the command table.
-func TestManual(t *testing.T) {
-	const file = "../docs/COMMANDS.md"
-	got := Manual()
-	if *update {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(got), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || got != string(want) {
-		t.Errorf("docs/COMMANDS.md is not what the table says (%v): go test ./console -run Manual -update", err)
-	}
-	for _, c := range builtin() {
-		for _, text := range append([]string{c.help, c.usage(), c.long}, c.examples...) {
-			if !strings.Contains(got, text) && !strings.Contains(got, text[1:]) {
-				t.Errorf("%s: %q is not in the manual", c.name, text)
-			}
-		}
-	}
-}
-
-// Every row can be explained, is found by all its names, and fits a terminal of 80 columns.
-func TestTable(t *testing.T) {
-	s := NewSession(Config{})
-	defer s.Close()
-	names := map[string]bool{}
-	for _, c := range builtin() {
-		for _, n := range append([]string{c.name}, c.aliases...) {
-			if names[n] {
-				t.Errorf("two commands are called %s", n)
-			}
-			names[n] = true
-			if s.Help(n) == "" || !strings.HasPrefix(s.Help(n), c.name) {
-				t.Errorf("help %s: %q", n, s.Help(n))
-			}
-		}
-		if c.run == nil || c.group == "" || c.help == "" || c.min > c.max {
-			t.Errorf("%s: the row is not complete", c.name)
-		}
-	}
-	for _, topic := range append(s.topics(), "", "call", "rpc", "history") {
-		for line := range strings.SplitSeq(s.Help(topic), "\n") {
-			if len([]rune(line)) > 80 {
-				t.Errorf("help %s: %d columns: %s", topic, len([]rune(line)), line)
-			}
-		}
 	}
 }
 

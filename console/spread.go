@@ -17,17 +17,15 @@ type spread struct {
 	min, max  time.Duration
 }
 
-func newSpread() *spread {
-	return &spread{histogram: hdr.New(1, int64(spreadMax), spreadDigits), min: 1<<63 - 1}
-}
-
-func (s *spread) record(d time.Duration) {
+// with returns the spread with one more duration in it; a nil one becomes a new one.
+func (s *spread) with(d time.Duration) *spread {
+	if s == nil {
+		s = &spread{histogram: hdr.New(1, int64(spreadMax), spreadDigits), min: d, max: d}
+	}
 	s.min, s.max = min(s.min, d), max(s.max, d)
 	_ = s.histogram.RecordValue(int64(min(max(d, 1), spreadMax))) // in range: cannot fail
+	return s
 }
-
-// empty reports whether nothing was recorded; then there are no extremes.
-func (s *spread) empty() bool { return s == nil || s.histogram.TotalCount() == 0 }
 
 // percentile returns the duration that p of a hundred do not exceed; it is never outside of the extremes, as the histogram's own steps are.
 func (s *spread) percentile(p float64) time.Duration {

@@ -156,11 +156,48 @@ func TestCaret(t *testing.T) {
 		{"call\t{注}x", 9, "  call {注}x\n          ^"},
 		{"call {\n  \"注\" oops\n}", 15, "    \"注\" oops\n         ^"},
 		{"a\x1bb", 2, "  a\\x1bb\n       ^"},
+		{"call echo {\n  \"注\":1\n\n\n", 26, "    \"注\":1\n          ^"},
+		{"call ", 5, "  call \n       ^"},
 		{long + "z", len(long), "  ..." + strings.Repeat("x", 44) + "\"z\n  " + strings.Repeat(" ", 48) + "^"},
 		{long, 11, "  call echo \"" + strings.Repeat("x", 58) + "...\n  " + strings.Repeat(" ", 11) + "^"},
 	} {
 		if got := (&Error{Line: c.line, At: c.at}).Caret(); got != c.want {
 			t.Errorf("caret of %q at %d:\n%s\nwant\n%s", c.line, c.at, got, c.want)
+		}
+	}
+}
+
+// What takes no cell or lies deep is bounded, too.
+func TestShorten(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain":                             "plain",
+		"二的十六次方":                            "二的十...",
+		"e" + strings.Repeat("\u0301", 999): "e" + strings.Repeat("\u0301", 79) + "...",
+	} {
+		if got := shorten(in, 10); got != want {
+			t.Errorf("shorten(%.20q) = %q, want %q", in, got, want)
+		}
+	}
+	for in, want := range map[string]string{
+		`{"a": [1, 2]}`: `{"a":[1,2]}`,
+		`["` + strings.Repeat("x", 4090) + "\",\n\"\x1b\u202e二" + strings.Repeat("二", 2000) + `"]`: `["xxxxxxx...`,
+		strings.Repeat(" ", 4000) + "[1,\n\t2" + strings.Repeat(" ", 4000) + "]":                   "[1, 2",
+		strings.Repeat(" ", 4000) + "\"\u009b31m" + strings.Repeat("二", 2000) + `"`:                `"\u009b31m...`[:9] + "...",
+	} {
+		if got := glimpse([]byte(in), 12); got != want {
+			t.Errorf("glimpse(%.20q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"call exp {\n  \"a  b\": 1,\r\n}\n\n": `call exp { "a  b": 1, }`,
+		"call\tfib\t10":                       "call fib 10",
+		"\n \r\n":                             "",
+	} {
+		if got := OneLine(in); got != want {
+			t.Errorf("OneLine(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func transcript(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	var got bytes.Buffer
-	s := NewSession(Config{Dial: fakeDial, Version: "1.2.3", Topics: map[string]string{"keys": "enter runs"}, Settings: map[string]Setting{"box": {"ascii", "env"}}})
+	s := NewSession(Config{Dial: fakeDial, Version: "1.2.3", Topics: map[string]string{"keys": "enter runs"}, Settings: map[string]Setting{"motion": {"off", "env"}}})
 	defer s.Close()
 	p := &Printer{Out: &got, Err: &got}
 	command := ""

@@ -96,7 +96,7 @@ func (s *Session) signature(typ string) string {
 	}
 	if reply := s.replyOf(typ); reply != "" {
 		arrow := " → "
-		if s.cfg.ASCII {
+		if s.ascii() {
 			arrow = " -> "
 		}
 		text += arrow + reply
@@ -111,11 +111,16 @@ func (s *Session) signature(typ string) string {
 func (s *Session) learn(e Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.seen[e.Type]
+	t, known := s.seen[e.Type]
+	if !known && len(s.seen) == typesKeep {
+		return
+	}
 	switch e.State {
 	case OK:
 		t.ok++
-		t.reply = e.ReplyType
+		if len(e.ReplyType) <= maxType {
+			t.reply = e.ReplyType
+		}
 	case Sent:
 		t.sent++
 	default:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rpckids/rpckids/internal/wire"
 )
@@ -177,6 +178,9 @@ func (k *call) encode(payload any, limit int) error {
 	}
 	if n := len(k.typ); n > limit {
 		return fail(ErrTooLarge, ResourceExhausted, nil, "type name has %d bytes, the limit is %d", n, limit)
+	}
+	if !utf8.ValidString(k.typ) {
+		return fail(ErrPayload, InvalidArgument, nil, "type name %s is not UTF-8", printable(k.typ, 64))
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ type Config struct {
 
 	// RequestID, if set, makes the request ids instead of the client. They go
 	// out exactly as given, so they carry neither deadline nor marks. An id has
-	// at most 1024 bytes and must differ from all that are in flight. It may be
+	// at most 1024 bytes of UTF-8 and must differ from all that are in flight. It may be
 	// called from several goroutines at once.
 	RequestID func() string
 

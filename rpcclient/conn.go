@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net"
+	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rpckids/rpckids/internal/wire"
 )
@@ -181,7 +183,7 @@ func (c *conn) abandon(k *call) bool {
 	case inLine:
 		c.unqueueLocked(k)
 	case inFlight:
-		k.mayHaveLeft = k.first < c.offered
+		k.mayHaveLeft = !c.unsendLocked(k)
 		c.takeLocked(k, abandoned)
 		c.advanceLocked()
 	}
@@ -205,6 +207,26 @@ func (c *conn) unqueueLocked(k *call) {
 			return
 		}
 	}
+}
+
+// unsendLocked takes k's frame out of the outbox again, if it is still there:
+// what a caller has given up need not run. It reports whether it was.
+func (c *conn) unsendLocked(k *call) bool {
+	start := c.filled - uint64(len(c.outbox))
+	if k.first < start {
+		return false
+	}
+	size := k.last - k.first
+	c.outbox = slices.Delete(c.outbox, int(k.first-start), int(k.last-start))
+	c.filled -= size
+	for i := range c.pending.slots {
+		if other := c.pending.slots[i].call; other != nil && other.first > k.first {
+			other.first, other.last = other.first-size, other.last-size
+		}
+	}
+	k.queued, k.frame = time.Time{}, nil
+	c.stats.sent.Add(^uint64(0))
+	return true
 }
 
 // takeLocked ends k's time in flight; the caller of takeLocked owns it then.
@@ -327,6 +349,9 @@ func (k *call) doing() string {
 func (k *call) name(id string) error {
 	if len(id) > wire.MaxID {
 		return fail(ErrTooLarge, ResourceExhausted, nil, "request id has %d bytes, the limit is %d", len(id), wire.MaxID)
+	}
+	if !utf8.ValidString(id) {
+		return fail(ErrPayload, InvalidArgument, nil, "request id %s is not UTF-8", printable(id, 64))
 	}
 	if _, _, ok := wire.ParseMark([]byte(id)); ok {
 		return fail(ErrPayload, InvalidArgument, nil, "request id %s reads as one of the client's own", printable(id, 64))

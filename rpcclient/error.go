@@ -35,8 +35,8 @@ var (
 	// wanted type, of a type nobody registered. The connection stays.
 	ErrReply = errors.New("unusable reply")
 
-	// ErrPayload says that the payload is not JSON or cannot be made into it.
-	// Nothing was sent.
+	// ErrPayload says that the payload is not JSON or cannot be made into it, or
+	// that the type name or the request id cannot be used. Nothing was sent.
 	ErrPayload = errors.New("unusable payload")
 
 	// ErrTooLarge says that payload, type name or request id is over its limit.

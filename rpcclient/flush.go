@@ -48,7 +48,11 @@ func (c *conn) flush() {
 	for round := 0; ; round++ {
 		if c.err != nil || len(c.outbox) == 0 {
 			c.flushing = false
+			last := c.doneRetiringLocked() // the last one may have been a cast
 			c.mu.Unlock()
+			if last {
+				c.close(errRetired)
+			}
 			return
 		}
 		if c.try == nil || round == rounds {
@@ -62,9 +66,11 @@ func (c *conn) flush() {
 		c.mu.Lock()
 		c.tookLocked(n)
 		if err != nil {
+			c.mu.Unlock()
+			c.broken(err) // with the flushing mark held: nobody may write behind the gap
+			c.mu.Lock()
 			c.flushing = false
 			c.mu.Unlock()
-			c.broken(err)
 			return
 		}
 		if n < len(buf) {
@@ -166,7 +172,11 @@ func (c *conn) write() {
 		}
 		if len(c.rest) == 0 || c.err != nil {
 			c.rest, c.flushing = nil, false
+			last := c.doneRetiringLocked()
 			c.mu.Unlock()
+			if last {
+				c.close(errRetired)
+			}
 			return
 		}
 		buf := c.rest
@@ -200,7 +210,9 @@ func (c *conn) broken(err error) {
 	c.mu.Lock()
 	c.rest = nil
 	c.retireLocked(lost(err))
-	c.lingerLocked()
+	if c.err == nil {
+		c.lingerLocked()
+	}
 	last := c.doneRetiringLocked()
 	c.mu.Unlock()
 	if last {

@@ -88,36 +88,36 @@ func TestAbandonedCallMakesRoom(t *testing.T) {
 
 // Slow calls do not stand in the way of quick ones, however many ids pass.
 func TestSlowCallsBesideManyQuickOnes(t *testing.T) {
-	c, s := connect(t, func(c *peer.Conn, m peer.Message) {
-		if m.Type == "n" {
-			peer.Echo(c, m)
-		}
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	for range 300 {
-		wg.Go(func() {
-			if _, err := rpcclient.Call[int](ctx, c, "slow", 1); !errors.Is(err, context.Canceled) {
-				t.Errorf("a slow call gave %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		c, s := connect(t, func(c *peer.Conn, m peer.Message) {
+			if m.Type == "n" {
+				peer.Echo(c, m)
 			}
 		})
-	}
-	for i := range 5000 {
-		if got, err := rpcclient.Call[int](t.Context(), c, "n", i); got != i || err != nil {
-			t.Fatalf("call %d gave %d, %v", i, got, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range 300 {
+			wg.Go(func() {
+				if _, err := rpcclient.Call[int](ctx, c, "slow", 1); !errors.Is(err, context.Canceled) {
+					t.Errorf("a slow call gave %v", err)
+				}
+			})
 		}
-	}
-	for c.Stats().Pending < 300 {
-		time.Sleep(time.Millisecond) // the slow callers have all got going soon
-	}
-	cancel()
-	wg.Wait()
-	if got := c.Stats().Pending; got != 0 {
-		t.Errorf("%d calls pending after all were canceled", got)
-	}
-	if got := len(s.Conns()); got != 1 {
-		t.Errorf("%d connections, want 1", got)
-	}
+		for i := range 5000 {
+			if got, err := rpcclient.Call[int](t.Context(), c, "n", i); got != i || err != nil {
+				t.Fatalf("call %d gave %d, %v", i, got, err)
+			}
+		}
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+		if got := c.Stats().Pending; got != 0 {
+			t.Errorf("%d calls pending after all were canceled", got)
+		}
+		if got := len(s.Conns()); got != 1 {
+			t.Errorf("%d connections, want 1", got)
+		}
+	})
 }
 
 func TestWhatIsNeverSent(t *testing.T) {
@@ -144,6 +144,7 @@ func TestWhatIsNeverSent(t *testing.T) {
 		{"not JSON", t.Context(), "n", json.RawMessage("{oops"), rpcclient.ErrPayload, "at byte 2"},
 		{"empty", t.Context(), "n", json.RawMessage{}, rpcclient.ErrPayload, "not JSON"},
 		{"not UTF-8", t.Context(), "n", json.RawMessage("\"\xff\""), rpcclient.ErrPayload, "not UTF-8"},
+		{"type is not UTF-8", t.Context(), "n\xff", 1, rpcclient.ErrPayload, "is not UTF-8"},
 		{"no JSON exists", t.Context(), "n", math.NaN(), rpcclient.ErrPayload, "NaN"},
 		{"deadline passed", past, "n", 1, rpcclient.ErrContext, "the deadline passed"},
 		{"canceled", over, "n", 1, cause, "canceled"},
@@ -159,42 +160,46 @@ func TestWhatIsNeverSent(t *testing.T) {
 }
 
 func TestRequestIDsOfTheUsersMaking(t *testing.T) {
-	id := "37f3863c-4d9d-4ea4-a772-0a71dbb15055"
-	c, s := connect(t, func(c *peer.Conn, m peer.Message) {
-		if m.Type == "n" {
-			peer.Echo(c, m)
+	synctest.Test(t, func(t *testing.T) {
+		id := "37f3863c-4d9d-4ea4-a772-0a71dbb15055"
+		c, s := connect(t, func(c *peer.Conn, m peer.Message) {
+			if m.Type == "n" {
+				peer.Echo(c, m)
+			}
+		}, func(cfg *rpcclient.Config) { cfg.RequestID = func() string { return id } })
+		for range 3 { // one after the other an id may serve again
+			if got, err := rpcclient.Call[int](t.Context(), c, "n", 1); got != 1 || err != nil {
+				t.Errorf("got %d, %v", got, err)
+			}
 		}
-	}, func(cfg *rpcclient.Config) { cfg.RequestID = func() string { return id } })
-	for range 3 { // one after the other an id may serve again
-		if got, err := rpcclient.Call[int](t.Context(), c, "n", 1); got != 1 || err != nil {
-			t.Errorf("got %d, %v", got, err)
+		if got := s.Messages()[0].ID; got != id {
+			t.Errorf("id %s, want it as given", got)
 		}
-	}
-	if got := s.Messages()[0].ID; got != id {
-		t.Errorf("id %s, want it as given", got)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	first := make(chan error)
-	go func() { _, err := rpcclient.Call[int](ctx, c, "slow", 1); first <- err }()
-	for c.Stats().Pending == 0 {
-		time.Sleep(time.Millisecond) // the first one has got going soon
-	}
-	if _, err := rpcclient.Call[int](t.Context(), c, "n", 1); !errors.Is(err, rpcclient.ErrPayload) || !strings.Contains(err.Error(), "already in flight") {
-		t.Errorf("the same id beside itself gave %v", err)
-	}
-	cancel()
-	if err := <-first; !errors.Is(err, context.Canceled) {
-		t.Errorf("the first call gave %v", err)
-	}
-	id = strings.Repeat("x", 1025)
-	if _, err := rpcclient.Call[int](t.Context(), c, "n", 1); !errors.Is(err, rpcclient.ErrTooLarge) {
-		t.Errorf("a long id gave %v", err)
-	}
-	id = "0123456789abcdef;rk2"
-	if _, err := rpcclient.Call[int](t.Context(), c, "n", 1); !errors.Is(err, rpcclient.ErrPayload) {
-		t.Errorf("an id like the client's own gave %v", err)
-	}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		first := make(chan error)
+		go func() { _, err := rpcclient.Call[int](ctx, c, "slow", 1); first <- err }()
+		synctest.Wait()
+		if _, err := rpcclient.Call[int](t.Context(), c, "n", 1); !errors.Is(err, rpcclient.ErrPayload) || !strings.Contains(err.Error(), "already in flight") {
+			t.Errorf("the same id beside itself gave %v", err)
+		}
+		cancel()
+		if err := <-first; !errors.Is(err, context.Canceled) {
+			t.Errorf("the first call gave %v", err)
+		}
+		id = strings.Repeat("x", 1025)
+		if _, err := rpcclient.Call[int](t.Context(), c, "n", 1); !errors.Is(err, rpcclient.ErrTooLarge) {
+			t.Errorf("a long id gave %v", err)
+		}
+		id = "\xff"
+		if _, err := rpcclient.Call[int](t.Context(), c, "n", 1); !errors.Is(err, rpcclient.ErrPayload) {
+			t.Errorf("an id that is not UTF-8 gave %v", err)
+		}
+		id = "0123456789abcdef;rk2"
+		if _, err := rpcclient.Call[int](t.Context(), c, "n", 1); !errors.Is(err, rpcclient.ErrPayload) {
+			t.Errorf("an id like the client's own gave %v", err)
+		}
+	})
 }
 
 func TestMarks(t *testing.T) {

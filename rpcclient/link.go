@@ -98,7 +98,6 @@ func (l *link) keep(a *attempt, pause time.Duration) {
 	defer l.wg.Done()
 	sock, err := l.dial(pause)
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.closed && err == nil {
 		sock.Close()
 		err = errClosed
@@ -110,6 +109,11 @@ func (l *link) keep(a *attempt, pause time.Duration) {
 		a.conn = l.adoptLocked(sock)
 	}
 	l.attempt = nil
+	l.mu.Unlock()
+	if a.conn != nil {
+		l.client.cfg.Logger.Info("connected", "server", a.conn.remote)
+		go a.conn.read() // ends when the socket does; Close waits for it
+	}
 	close(a.done)
 }
 
@@ -137,15 +141,14 @@ func (l *link) dial(pause time.Duration) (net.Conn, error) {
 	return nil, fail(ErrConnect, Unavailable, err, "cannot connect: %s", reason(err, cfg.DialTimeout))
 }
 
-// adoptLocked starts a conn on a fresh socket and makes it the live one.
+// adoptLocked makes a conn on a fresh socket the live one. Its reader has to be
+// started.
 func (l *link) adoptLocked(sock net.Conn) *conn {
 	cn := newConn(l, sock)
 	l.conns[cn] = struct{}{}
 	l.client.stats.connects.Add(1)
 	l.wg.Add(1)
 	l.live.Store(cn)
-	go cn.read() // ends when the socket does; Close waits for it
-	l.client.cfg.Logger.Info("connected", "server", cn.remote)
 	return cn
 }
 

@@ -163,16 +163,20 @@ func (c *conn) deliver(d *wire.Decoder) (whole bool, err error) {
 func (c *conn) settle(batch []arrival) (lead bool) {
 	c.mu.Lock()
 	woken, ending := 0, false
+	var stray []byte // the id of the first reply that nobody waits for
+	repair := false  // the first of this connection
 	for i := range batch {
 		a := &batch[i]
 		if a.answer = c.pending.find(a.ID); a.answer.call == nil || a.answer.call.oneWay {
-			c.dropLocked(a)
+			if c.dropLocked(a) {
+				stray = a.ID
+			}
 			continue
 		}
 		woken++
 		ending = ending || a.answer.failed
 		c.takeLocked(a.answer.call, answered)
-		c.noteLocked(a)
+		repair = c.noteLocked(a) || repair
 	}
 	if ending { // before anybody wakes up and calls again
 		c.retireLocked(errRetired)
@@ -186,6 +190,12 @@ func (c *conn) settle(batch []arrival) (lead bool) {
 	last := c.doneRetiringLocked()
 	c.mu.Unlock()
 
+	if stray != nil {
+		c.cfg.Logger.Warn("dropped a reply nobody waits for; further ones are only counted", "server", c.remote, "id", idText(stray))
+	}
+	if repair {
+		c.cfg.Logger.Warn("a reply's length counts UTF-16 units; read as meant", "server", c.remote)
+	}
 	c.stats.received.Add(uint64(len(batch)))
 	for i := range batch {
 		if k := batch[i].answer.call; k != nil {
@@ -199,34 +209,32 @@ func (c *conn) settle(batch []arrival) (lead bool) {
 	return lead
 }
 
-// noteLocked learns from a reply what it says about the connection.
-func (c *conn) noteLocked(a *arrival) {
+// noteLocked learns from a reply what it says about the connection, and reports
+// whether it is the first that had to be repaired.
+func (c *conn) noteLocked(a *arrival) (repair bool) {
 	c.useful = true
 	if a.answer.version > 0 {
 		c.ours = true
 	}
 	if a.Repaired {
 		c.stats.repairs.Add(1)
-		if !c.repaired {
-			c.repaired = true
-			c.cfg.Logger.Warn("a reply's length counts UTF-16 units; read as meant", "server", c.remote)
-		}
+		repair, c.repaired = !c.repaired, true
 	}
 	if a.answer.call.trace != nil {
 		a.answer.call.received = time.Now()
 	}
+	return repair
 }
 
-// dropLocked counts a reply that nobody waits for, and logs the first one.
-func (c *conn) dropLocked(a *arrival) {
+// dropLocked counts a reply that nobody waits for, and reports whether it is the
+// first one.
+func (c *conn) dropLocked(a *arrival) (first bool) {
 	if k := a.answer.call; k != nil { // a cast so fresh that its write is not noted yet
 		a.answer.call, a.answer.fate = nil, oneWay
 	}
 	c.stats.dropped[a.answer.fate].Add(1)
-	if !c.strayed {
-		c.strayed = true
-		c.cfg.Logger.Warn("dropped a reply nobody waits for; further ones are only counted", "server", c.remote, "id", idText(a.ID))
-	}
+	first, c.strayed = !c.strayed, true
+	return first
 }
 
 // fill copies a reply out of the reader's buffer.

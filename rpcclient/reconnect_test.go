@@ -317,6 +317,38 @@ func TestUnknownHostAndSilence(t *testing.T) {
 	})
 }
 
+// A dial belongs to the client: the caller that began it may go, and the next one gets the connection.
+func TestDialOutlivesItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln := memnet.Listen()
+		peer.Serve(t, ln, peer.Echo)
+		dials := 0
+		c, err := rpcclient.New("memory:1", &rpcclient.Config{Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials++
+			select {
+			case <-time.After(3 * time.Second):
+				return ln.Dial(ctx, network, address)
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := rpcclient.Call[int](ctx, c, "n", 1); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("the first caller got %v after %v, want its deadline", err, time.Since(start))
+		}
+		got, err := rpcclient.Call[int](t.Context(), c, "n", 2)
+		if got != 2 || err != nil || dials != 1 || time.Since(start) != 3*time.Second {
+			t.Errorf("the second caller got %d, %v after %v and %d dials; want 2 after 3s and one dial", got, err, time.Since(start), dials)
+		}
+	})
+}
+
 func TestUnixSocket(t *testing.T) {
 	path := t.TempDir() + "/s"
 	ln, err := net.Listen("unix", path)

@@ -171,7 +171,8 @@ var wrongCalls = []struct {
 	{"panic", "panics", "1", "internal", "service panics failed; its server's log says more"},
 	{"goroutine ended", "exits", "1", "internal", "service exits failed; its server's log says more"},
 	{"quick panic", "quickpanics", "1", "internal", "service quickpanics failed; its server's log says more"},
-	{"reply is no JSON", "notjson", "1", "internal", "the reply is not JSON"},
+	{"reply is no JSON", "notjson", "{", "internal", "the reply is not JSON"},
+	{"reply is not UTF-8", "notjson", "\"\xff\"", "internal", "the reply is not JSON"},
 	{"reply cannot be JSON", "func", "1", "internal", "the reply cannot be written as JSON: json: unsupported type: func()"},
 	{"reply too large", "big", "1048577", "resource_exhausted", "the reply has 1048579 bytes, the limit is 1048576"},
 }
@@ -233,7 +234,7 @@ func register(s *rpcserver.Server) {
 	rpcserver.Handle(s, "func", func(context.Context, int) (any, error) { return func() {}, nil })
 	rpcserver.Handle(s, "big", func(_ context.Context, n int) (string, error) { return strings.Repeat("x", n), nil })
 	s.Service("notjson", rpcserver.HandlerFunc(func(_ context.Context, c *rpcserver.Call) error {
-		return c.Reply(json.RawMessage("{"))
+		return c.Reply(json.RawMessage(c.Payload()))
 	}))
 }
 

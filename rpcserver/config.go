@@ -21,7 +21,7 @@ type Config struct {
 	HalfMessage time.Duration
 	// WriteStall closes a connection that takes no byte of what waits for it for this long. 0 or less means 10 s.
 	WriteStall time.Duration
-	// MaxMessage is the largest payload in bytes, in both directions. 0 or less means 1 MiB, which is all that the
+	// MaxMessage is the largest type name or payload in bytes, in both directions. 0 or less means 1 MiB, which is all that the
 	// original's programs take; more than 1 GiB means 1 GiB.
 	MaxMessage int
 	// MaxConnMemory is how many bytes of requests are held for one connection before its reader pauses.

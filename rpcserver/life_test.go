@@ -358,6 +358,9 @@ func TestSetUpBugs(t *testing.T) {
 		"too long": func(s *rpcserver.Server) {
 			rpcserver.HandleCast(s, strings.Repeat("x", 1025), func(context.Context, int) error { return nil })
 		},
+		"not UTF-8": func(s *rpcserver.Server) {
+			rpcserver.HandleCast(s, "\xff", func(context.Context, int) error { return nil })
+		},
 		"no handler":       func(s *rpcserver.Server) { s.Service("x", nil) },
 		"no function":      func(s *rpcserver.Server) { s.Service("x", rpcserver.Func[int, int](nil)) },
 		"no cast function": func(s *rpcserver.Server) { s.Service("x", rpcserver.CastFunc[int](nil)) },

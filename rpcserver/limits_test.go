@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -235,6 +236,29 @@ func TestDeclaredMemory(t *testing.T) {
 	})
 }
 
+// TestDeclaredMemoryOnTCP is the same over real sockets, where time is real and so the ten seconds are not waited for.
+func TestDeclaredMemoryOnTCP(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has memory of its own")
+	}
+	const conns, most = 400, 16 << 10
+	var arrived sync.WaitGroup
+	arrived.Add(conns)
+	h := onTCP(t, &rpcserver.Config{Observer: &rpcserver.Observer{CallDone: func(rpcserver.CallInfo) { arrived.Done() }}})
+	head, _ := wire.Begin(nil, "1", "fib")
+	head[len(head)-3] = 0x10
+	first := wire.AppendMessage(nil, "1", "log", "1") // shows that the half behind it, sent with it, has been read
+	before := heap()
+	for range conns {
+		h.visit().write(append(append(first, head...), 'x'))
+	}
+	arrived.Wait()
+	verdict(t, "declared 1 MiB, heap per connection on TCP", (heap()-before)/conns, most)
+	if got := h.s.Stats().Open; got != conns {
+		t.Errorf("%d connections open, want %d", got, conns)
+	}
+}
+
 func heap() int {
 	runtime.GC()
 	runtime.GC() // twice: what lay in pools goes with the second
@@ -320,6 +344,39 @@ func TestErrorsUnread(t *testing.T) {
 		}
 		e.want(t, rpcserver.Stalled)
 		verdict(t, "calls read while their errors wait", int(h.s.Stats().Calls), 15_000)
+	})
+}
+
+// The errors of a peer of the original wait for its other calls; however many calls fail, they are held within bounds.
+func TestLastAnswersHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := inMemory(t, &rpcserver.Config{Workers: 1000}, 0)
+		gate := make(chan struct{})
+		details := []byte(`"` + strings.Repeat("x", 60_000) + `"`)
+		rpcserver.Handle(h.s, "bulky", func(context.Context, int) (int, error) {
+			<-gate
+			return 0, &rpcserver.Error{Code: rpcserver.Aborted, Message: "no", Details: details}
+		})
+		p := h.visit()
+		frames := wire.AppendMessage(nil, "0", "slow", "4000") // keeps the errors waiting
+		for range 500 {
+			frames = wire.AppendMessage(frames, "1", "bulky", "1")
+		}
+		before := heap()
+		p.write(frames)
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		if got := h.s.Stats().Failed; got != 500 {
+			t.Errorf("%d calls failed, want 500", got)
+		}
+		verdict(t, "500 errors of 60 kB that wait, heap", heap()-before, 8<<20)
+		p.want("0 slow_res 4000")
+		got, err := p.next()
+		if !strings.HasPrefix(got, "1;e error.aborted: no {") || err != nil {
+			t.Errorf("got %.80q, %v; want an error as the last answer", got, err)
+		}
+		p.nc.Close()
 	})
 }
 
@@ -566,15 +623,58 @@ func TestIdleConnectionMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return int(m.HeapAlloc + m.StackInuse)
 	}
+	defer func() {
+		for _, c := range nc {
+			if c != nil {
+				c.Close()
+			}
+		}
+	}()
 	before := use()
 	for i := range nc {
-		p := h.visit()
-		nc[i] = p.nc
-		p.write(frame)
-		if n, err := p.nc.Read(reply); n == 0 || err != nil {
+		var err error
+		if nc[i], err = h.dial(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := nc[i].Write(frame); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := nc[i].Read(reply); n == 0 || err != nil {
 			t.Fatal(n, err)
 		}
 	}
 	// The client's ends are in this process too: the figure is above the server's.
 	verdict(t, "idle connection, heap and stack of both ends", (use()-before)/conns, most)
+}
+
+// While the queue is full a reader runs its peer's calls itself. What it has answered before must not wait for them, or for room
+// that only its own writing makes.
+func TestQuickRepliesBeforeAFullQueue(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		size int
+	}{{"small", 1}, {"more than an outbox takes", 600 << 10}} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := inMemory(t, &rpcserver.Config{Workers: 1, Queue: -1}, 0)
+				text := strings.Repeat("x", test.size)
+				rpcserver.Handle(h.s, "quick", func(context.Context, int) (string, error) { return text, nil }, rpcserver.Quick())
+				other := h.visit()
+				other.send("1", "slow", "9000")
+				synctest.Wait()
+
+				p := h.visit()
+				start := time.Now()
+				frames := wire.AppendMessage(nil, "1", "quick", "1")
+				frames = wire.AppendMessage(frames, "2", "quick", "1")
+				p.write(wire.AppendMessage(frames, "3", "slow", "5000"))
+				p.want(`1 quick_res "`+text+`"`, `2 quick_res "`+text+`"`)
+				if waited := time.Since(start); waited > 0 {
+					t.Errorf("quick replies came after %v, want no time", waited)
+				}
+				p.want("3 slow_res 5000")
+				other.want("1 slow_res 9000")
+			})
+		})
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -95,11 +94,11 @@ func TestMutatedInputs(t *testing.T) {
 		}
 		nc.Close()
 	}
-	for s.Stats().Open > 0 {
-		runtime.Gosched()
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Errorf("shutdown: %v", err)
 	}
 	st := s.Stats()
-	if st.Accepted != uint64(inputs) || st.Panics != 0 || st.Calls == 0 || st.Failed == 0 {
+	if st.Open != 0 || st.Accepted != uint64(inputs) || st.Panics != 0 || st.Calls == 0 || st.Failed == 0 {
 		t.Errorf("got %+v, want every input accepted, some of them calls, and no panic", st)
 	}
 	verdict(t, "mutated inputs, heap kept", heap()-before, 1<<20)

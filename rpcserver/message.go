@@ -117,6 +117,7 @@ func (c *conn) submit() {
 		call := c.batch.pop()
 		if !call.marked {
 			c.mu.Lock()
+			c.flushLocked(false) // or what quick calls answered would wait here too, for ever if it is what leaves no room
 			c.awaitLocked(0, c.roomLocked)
 			c.mu.Unlock()
 			c.run(call)
@@ -255,23 +256,25 @@ func (c *conn) answerLocked(call *Call, e *Error) {
 		c.out, at = wire.Begin(c.out, call.id, []byte(wire.ErrorType))
 		c.out = wire.End(wire.AppendError(c.out, e), at)
 	default:
-		c.last, at = wire.Begin(c.last, append(call.id, wire.ErrorSuffix...), []byte(wire.ErrorTypeV1(e)))
-		c.last = wire.End(wire.AppendError(c.last, e), at)
+		if len(c.last) < maxOutbox { // the calls behind that fail by the close, without a reason of their own
+			c.last, at = wire.Begin(c.last, append(call.id, wire.ErrorSuffix...), []byte(wire.ErrorTypeV1(e)))
+			c.last = wire.End(wire.AppendError(c.last, e), at)
+		}
 		c.refused.Store(true)
 		c.endLocked(Answered)
 	}
 }
 
-func (i *Call) info(code Code) CallInfo {
-	n := CallInfo{Peer: i.Peer(), Trace: i.mark.Trace, OneWay: i.silent, Code: code, BytesIn: i.size, Ran: !i.started.IsZero()}
-	if i.service != nil {
-		n.Service = i.service.name
+func (c *Call) info(code Code) CallInfo {
+	n := CallInfo{Peer: c.Peer(), Trace: c.mark.Trace, OneWay: c.silent, Code: code, BytesIn: c.size, Ran: !c.started.IsZero()}
+	if c.service != nil {
+		n.Service = c.service.name
 	}
-	if code == OK && !i.silent {
-		n.BytesOut = len(i.reply)
+	if code == OK && !c.silent {
+		n.BytesOut = len(c.reply)
 	}
 	if n.Ran {
-		n.Queue, n.Handler = i.started.Sub(i.arrived), time.Since(i.started)
+		n.Queue, n.Handler = c.started.Sub(c.arrived), time.Since(c.started)
 	}
 	return n
 }

@@ -29,7 +29,7 @@ type CallInfo struct {
 	Ran      bool   // false when it was refused before its handler
 	Code     Code
 	BytesIn  int           // of the message on the wire
-	BytesOut int           // of the answer's payload; 0 when there is none
+	BytesOut int           // of the reply's payload; 0 for an error, for a cast, and for the null of a handler that replied nothing
 	Queue    time.Duration // from its arrival to its handler
 	Handler  time.Duration // from then until the answer, decoding and encoding included
 }

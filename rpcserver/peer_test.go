@@ -136,7 +136,7 @@ func (p *peer) want(messages ...string) {
 	for _, want := range messages {
 		got, err := p.next()
 		if err != nil || got != want {
-			p.t.Fatalf("got %q, %v\nwant %q", got, err, want)
+			p.t.Fatalf("got %.300q, %v\nwant %.300q", got, err, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rpckids/rpckids/internal/wire"
 )
@@ -51,7 +52,7 @@ func Quick() Option { return func(s *service) { s.quick = true } }
 // other error as unknown with its text; a panic as internal without its text. The context ends at the call's deadline, when the
 // connection is lost, and when the server is closed.
 //
-// Handle panics if name is empty, taken, longer than 1 KiB or begins with "!": set-up bugs all.
+// Handle panics if name is empty, taken, longer than 1 KiB, not UTF-8 or begins with "!", and if fn is nil: set-up bugs all.
 func Handle[Req, Res any](s *Server, name string, fn func(ctx context.Context, req Req) (Res, error), opts ...Option) {
 	s.Service(name, Func(fn), opts...)
 }
@@ -71,7 +72,7 @@ func (s *Server) Service(name string, h Handler, opts ...Option) *Server {
 		o(v)
 	}
 	for _, n := range []string{v.name, v.reply} {
-		if n == "" || len(n) > wire.MaxID || strings.HasPrefix(n, "!") {
+		if n == "" || len(n) > wire.MaxID || !utf8.ValidString(n) || strings.HasPrefix(n, "!") {
 			panic(fmt.Sprintf("rpcserver: %q cannot name a service or its reply", n))
 		}
 	}

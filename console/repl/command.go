@@ -42,7 +42,7 @@ func (r *REPL) command() (commands []string, err error) {
 		}
 		if len(commands) > 0 {
 			// The end of a paste is not a command yet. What came before it runs, the rest is left on the line.
-			r.text = oneLine(before)
+			r.text = console.OneLine(before)
 			return commands, nil
 		}
 	}
@@ -70,7 +70,7 @@ func (r *REPL) runAll(ctx context.Context, commands []string) console.Next {
 	for i, c := range commands {
 		if len(commands) > 1 { // pasted: show what each outcome belongs to
 			prompt := console.Printable(r.session.Prompt()) + "> "
-			_, _ = fmt.Fprintln(r.out, r.style.as(Prompt, prompt)+visible(oneLine(c)))
+			_, _ = fmt.Fprintln(r.out, r.style.as(Prompt, prompt)+visible(console.OneLine(c)))
 		}
 		next, interrupted := r.run(ctx, c)
 		if next != console.Stay {

@@ -213,9 +213,3 @@ func TestStyle(t *testing.T) {
 		}
 	}
 }
-
-func TestOneLine(t *testing.T) {
-	if got, want := oneLine("call exp {\n  \"a  b\": 1,\r\n}\n\n"), `call exp { "a  b": 1, }`; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}

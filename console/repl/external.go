@@ -7,15 +7,17 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+
+	"github.com/rpckids/rpckids/console"
 )
 
 // editExternally lets the user change a command in $VISUAL or $EDITOR, and returns it on one line; unchanged when that fails.
 func (r *REPL) editExternally(command string) (string, error) {
 	edited, err := r.runEditor(command)
 	if err != nil {
-		return oneLine(command), err
+		return console.OneLine(command), err
 	}
-	return oneLine(edited), nil
+	return console.OneLine(edited), nil
 }
 
 // runEditor gives the editor a file of its own with the text, and returns what the file holds afterwards.
@@ -38,15 +40,4 @@ func (r *REPL) runEditor(text string) (string, error) {
 	}
 	b, err := os.ReadFile(f.Name())
 	return string(b), err
-}
-
-// oneLine writes a command of several lines on one. A JSON string holds no raw newline, so its meaning stays.
-func oneLine(text string) string {
-	var words []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			words = append(words, line)
-		}
-	}
-	return strings.Join(words, " ")
 }

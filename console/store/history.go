@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	keep     = 10_000   // lines
-	trimAt   = 12_000   // lines in the file before it is written anew, so that not every start does
-	maxFile  = 16 << 20 // bytes read of the file, its newest ones
-	maxEntry = 64 << 10 // bytes of one line; longer ones are not stored
+	keep    = 10_000   // lines
+	trimAt  = 12_000   // lines in the file before it is written anew, so that not every start does
+	maxFile = 16 << 20 // bytes read of the file, its newest ones
+	maxLine = 64 << 10 // bytes of one line; longer ones are not stored
 )
 
 // Open returns the history that is kept on disk: in the file that RPCKIDS_HISTORY names, else in $XDG_STATE_HOME/rpckids/history, or in the state folder of the
@@ -70,6 +70,11 @@ func load(file string) ([]string, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: file, Err: errors.New("not a file")}
 	}
+	if info.Mode().Perm()&0o077 != 0 { // payloads may be private
+		if err := f.Chmod(0o600); err != nil {
+			return nil, err
+		}
+	}
 	data, cut, err := newest(f, info.Size())
 	if err != nil {
 		return nil, err
@@ -102,7 +107,7 @@ func split(data []byte) []string {
 	var lines []string
 	for line := range bytes.Lines(data) {
 		line = bytes.TrimRight(line, "\r\n")
-		if len(line) == 0 || len(line) > maxEntry || console.Printable(string(line)) != string(line) || len(lines) > 0 && lines[len(lines)-1] == string(line) {
+		if len(line) == 0 || len(line) > maxLine || console.Printable(string(line)) != string(line) || len(lines) > 0 && lines[len(lines)-1] == string(line) {
 			continue
 		}
 		lines = append(lines, string(line))
@@ -112,7 +117,7 @@ func split(data []byte) []string {
 
 // appendTo adds one line with one write, so that consoles running side by side do not mix theirs.
 func appendTo(file, line string) error {
-	if len(line) > maxEntry {
+	if len(line) > maxLine {
 		return nil
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -123,8 +128,12 @@ func appendTo(file, line string) error {
 	return errors.Join(err, f.Close())
 }
 
-// rewrite puts lines in the place of the file in one step: whoever reads it sees the old or the new one.
+// rewrite puts lines in the place of the file in one step: whoever reads it sees the old or the new one. A link to the file stays a link.
 func rewrite(file string, lines []string) error {
+	file, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(filepath.Dir(file), ".history-*") // made for the user alone
 	if err != nil {
 		return err

@@ -76,6 +76,37 @@ func TestTrimmed(t *testing.T) {
 	}
 }
 
+// Lines hold payloads: a file that others may read is closed to them.
+func TestClosedToOthers(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "history")
+	if err := os.WriteFile(file, []byte("status\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	open(t, file)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode().Perm(), err)
+	}
+}
+
+// A history that is a link, as in a folder under version control, is trimmed where it lies.
+func TestTrimmedBehindALink(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := os.WriteFile(file, []byte(strings.Repeat("status\nhelp\n", trimAt)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Skip(err)
+	}
+	open(t, link)
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is %v, %v", info.Mode(), err)
+	}
+	if got := strings.Count(read(t, file), "\n"); got != keep {
+		t.Errorf("the file has %d lines, want %d", got, keep)
+	}
+}
+
 // A file far beyond any use, and one without any line end, cost a bounded amount.
 func TestHuge(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "history")

@@ -17,18 +17,25 @@ func FromSchema(data []byte) (*Shape, error) {
 	if err := json.Unmarshal(data, &root); err != nil {
 		return nil, fmt.Errorf("not a JSON Schema: %w", err)
 	}
-	r := &schemaReader{root: &root}
+	r := &schemaReader{root: &root, left: maxSchemas}
 	return r.read(&root, 0)
 }
+
+// maxSchemas is how many schemas are read, each as often as it is referred to: thirty definitions that each refer to the next one twice are a thousand million.
+const maxSchemas = 10_000
 
 type schemaReader struct {
 	root *jsonschema.Schema
 	open []string // references being followed
+	left int      // of maxSchemas
 }
 
 func (r *schemaReader) read(j *jsonschema.Schema, depth int) (*Shape, error) {
 	if depth > maxNesting {
 		return nil, fmt.Errorf("nested more than %d deep", maxNesting)
+	}
+	if r.left--; r.left < 0 {
+		return nil, fmt.Errorf("larger than %d schemas", maxSchemas)
 	}
 	if j == nil {
 		return &Shape{}, nil

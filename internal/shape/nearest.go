@@ -2,10 +2,11 @@ package shape
 
 import "strings"
 
-// Nearest returns the name that was most likely meant by what was typed: equal but for case, or at most a third of its letters away. It is
-// "" when nothing is near; of equally near names the first wins.
+// Nearest returns the name that was most likely meant by what was typed: equal but for case, or at most a third of its letters away and with one
+// in common. It is "" when nothing is near; of equally near names the first wins.
 func Nearest(typed string, names []string) string {
-	best, limit := "", max((len([]rune(typed))+2)/3, 1)+1
+	letters := len([]rune(typed))
+	best, limit := "", min((letters+2)/3+1, letters)
 	for _, n := range names {
 		if strings.EqualFold(n, typed) {
 			return n

@@ -139,7 +139,7 @@ func TestCheck(t *testing.T) {
 		{exp, `{"base":"x","exp":1}`, 8, `wants int at .base, got the string "x"`, ""},
 		{exp, `{"base":1,"base":2,"exp":1}`, 10, `has "base" twice`, ""},
 		{exp, `[1]`, 0, "wants an object, got a list", ""},
-		{"{a:[]{b:int}}", `{"a":[{"b":1},{"c":1}]}`, 15, `has no field "c" in .a[1]`, `nearest is "b"`},
+		{"{a:[]{b:int}}", `{"a":[{"b":1},{"c":1}]}`, 15, `has no field "c" in .a[1]`, `its fields are b`},
 		{"{a:[]{b:int}}", `{"a":[{"b":1},{}]}`, 15, `needs "b" (int) in .a[1], missing`, ""},
 		{"{a?:int}", `{}`, -1, "", ""},
 		{`{"é":int}`, `{"\u00e9":1}`, -1, "", ""},
@@ -298,8 +298,8 @@ func TestPath(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	names := []string{"call", "cast", "connect", "disconnect", "history", "help"}
-	for typed, want := range map[string]string{"cal": "call", "clal": "call", "CALL": "call", "conect": "connect", "xyzzy": "", "": ""} {
+	names := []string{"call", "cast", "connect", "disconnect", "history", "help", "?"}
+	for typed, want := range map[string]string{"cal": "call", "clal": "call", "CALL": "call", "conect": "connect", "xyzzy": "", "": "", "x": "", "hepl": "help"} {
 		if got := Nearest(typed, names); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", typed, got, want)
 		}
@@ -409,6 +409,19 @@ func sorted(s *Shape) *Shape {
 	}
 	slices.SortFunc(c.fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	return &c
+}
+
+// A few lines of JSON Schema can stand for more types than any memory holds.
+func TestSchemaBomb(t *testing.T) {
+	var defs []string
+	for i := range 40 {
+		defs = append(defs, fmt.Sprintf(`"d%d":{"type":"object","properties":{"a":{"$ref":"#/$defs/d%d"},"b":{"$ref":"#/$defs/d%d"}}}`, i, i+1, i+1))
+	}
+	defs = append(defs, `"d40":{"type":"integer"}`)
+	_, err := FromSchema([]byte(`{"$ref":"#/$defs/d0","$defs":{` + strings.Join(defs, ",") + `}}`))
+	if err == nil || !strings.Contains(err.Error(), "larger than 10000 schemas") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestFromSchema(t *testing.T) {

@@ -83,19 +83,23 @@ func AppendError(dst []byte, e *Error) []byte {
 	return append(dst, b...)
 }
 
-// ParseError reads an error's payload. An unknown code becomes UnknownError; a payload that is no error at all gives ok false.
+// ParseError reads an error's payload. An unknown code becomes UnknownError; so does "ok", which is
+// no error's. A payload that is no error at all gives ok false.
 func ParseError(payload []byte) (e *Error, ok bool) {
 	var j errorJSON
 	if err := json.Unmarshal(payload, &j); err != nil || j.Code == "" {
 		return nil, false
 	}
 	code, _ := ParseCode(j.Code)
+	if code == OK { // says that nothing failed, in the place of a failure
+		code = UnknownError
+	}
 	retry := min(max(j.RetryAfterMS, 0), maxTimeout.Milliseconds())
 	return &Error{code, j.Message, time.Duration(retry) * time.Millisecond, j.Details}, true
 }
 
-// The last answer that a plain version 1 peer gets on a connection stands under an id and a type that no caller of its has registered, so that its call
-// fails with the reason in sight (docs/PROTOCOL.md 2.2): the id and ErrorSuffix, and ErrorTypeV1.
+// ErrorSuffix follows the caller's id in the last answer that a plain version 1 peer gets on a connection. The answer stands under an id and
+// a type, ErrorTypeV1, that no caller of its has registered, so that its call fails with the reason in sight (docs/PROTOCOL.md 2.2).
 const ErrorSuffix = ";e"
 
 // maxTypeText keeps the reason in a type name short: the whole message is in the payload.

@@ -37,9 +37,11 @@ func TestParseErrorOfStrangers(t *testing.T) {
 			t.Errorf("%q was taken for the error %v", p, e)
 		}
 	}
-	e, ok := ParseError([]byte(`{"code":"new_code","message":"m","retry_after_ms":-7}`))
-	if !ok || e.Code != UnknownError || e.RetryAfter != 0 {
-		t.Errorf("got %+v %v", e, ok)
+	for _, code := range []string{"new_code", "ok"} {
+		e, ok := ParseError([]byte(`{"code":"` + code + `","message":"m","retry_after_ms":-7}`))
+		if !ok || e.Code != UnknownError || e.RetryAfter != 0 {
+			t.Errorf("%s: got %+v %v", code, e, ok)
+		}
 	}
 }
 
