@@ -108,7 +108,7 @@ func (e *Error) Word() string {
 	case ExitType:
 		return "invalid"
 	case ExitInterrupted:
-		return "canceled"
+		return "stopped"
 	}
 	switch e.Code {
 	case "invalid_argument":
@@ -118,7 +118,7 @@ func (e *Error) Word() string {
 	case "resource_exhausted":
 		return "busy"
 	case "canceled":
-		return "canceled"
+		return "stopped"
 	}
 	return "failed"
 }

@@ -119,7 +119,7 @@ func Incomplete(line string) bool {
 	if err != nil {
 		return false
 	}
-	m := shape.Syntax(x.text)
+	m := shape.Syntax(append(x.text, '\n')) // a string that is open has no end: none goes on over a line
 	return m != nil && m.End
 }
 

@@ -51,7 +51,7 @@ func TestIncomplete(t *testing.T) {
 		"call exp":                  false,
 		"call exp {oops":            false,
 		"call exp {\"a\":1 \"b\"":   false,
-		"call echo \"abc":           true,
+		"call echo \"abc":           false,
 		"call echo \"abc\n":         false,
 		"rpc exp {base:int,":        true,
 		"rpc x struct{\nA int":      true,

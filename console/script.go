@@ -120,6 +120,10 @@ func (l *scriptLines) next(limit int) (string, error) {
 			return "", &Error{Exit: ExitInternal, Message: "reading the script: " + err.Error(), Cause: err}
 		}
 		l.line++
-		return strings.TrimRight(b.String(), "\r\n"), nil
+		text := strings.TrimRight(b.String(), "\r\n")
+		if l.line == 1 {
+			text = strings.TrimPrefix(text, "\ufeff") // some editors begin a file with it
+		}
+		return text, nil
 	}
 }

@@ -26,6 +26,7 @@ func TestRunScript(t *testing.T) {
 			"error: line 3: no command \"xyzzyplugh\"\n  xyzzyplugh\n  ^\nhint: `help` lists the commands\n"},
 		{"ends inside", "call echo {\n\"a\":1\n", false, ExitType, "", "error: line 1: the payload is not JSON: expected \",\" or \"}\"\n  \"a\":1\n       ^\n"},
 		{"wrong inside", "call echo {\n  oops\n}\n", false, ExitType, "", "error: line 1: the payload is not JSON: expected a field's name in quotes\n    oops\n    ^\nhint: names have quotes: \"oops\"\n"},
+		{"byte order mark", "\ufeffset timeout\n", false, ExitOK, "5s\n", ""},
 		{"quits", "quit\nnonsense\n", false, ExitOK, "", ""},
 		{"needs a terminal", "dashboard\n", false, ExitUsage, "", "error: line 1: dashboard needs a terminal\n"},
 		{"too long", "call echo \"" + strings.Repeat("x", maxLine) + "\"\nset timeout\n", true, ExitUsage, "", "error: line 1: a command is longer than 4.0 MiB\nhint: put the payload into a file: call TYPE @FILE\n"},

@@ -280,7 +280,7 @@ func TestErrorWords(t *testing.T) {
 		{Error{Exit: ExitConnect}, "unavailable", "refused"},
 		{Error{Exit: ExitConnection}, "connection_lost", "closed"},
 		{Error{Exit: ExitType}, "type_mismatch", "invalid"},
-		{Error{Exit: ExitInterrupted}, "canceled", "canceled"},
+		{Error{Exit: ExitInterrupted}, "canceled", "stopped"},
 		{Error{Exit: ExitUsage}, "usage", "failed"},
 		{Error{Exit: ExitServer, Code: "resource_exhausted"}, "resource_exhausted", "busy"},
 		{Error{Exit: ExitInternal}, "internal", "failed"},

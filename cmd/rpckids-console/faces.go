@@ -18,7 +18,7 @@ import (
 )
 
 // session returns a session that stands on this program's flags, environment and history. The caller closes it.
-func (p *program) session() (*console.Session, error) {
+func (p *program) session(ctx context.Context) (*console.Session, error) {
 	settings, err := p.settings()
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (p *program) session() (*console.Session, error) {
 		Version:  version(),
 	}
 	if p.single { // otherwise standard input is the terminal or the script
-		config.Stdin = p.in
+		config.Stdin = p.interruptible(ctx)
 	}
 	return console.NewSession(config), nil
 }

@@ -62,7 +62,7 @@ func (p *program) connectCommand() *cobra.Command {
 
 func (p *program) connect(ctx context.Context, prompt, keepGoing bool) error {
 	p.remember()
-	s, err := p.session()
+	s, err := p.session(ctx)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (p *program) demoCommand() *cobra.Command {
 			}
 			defer stop()
 			p.remember()
-			s, err := p.session()
+			s, err := p.session(c.Context())
 			if err != nil {
 				return err
 			}
@@ -123,7 +123,7 @@ func (p *program) once(ctx context.Context, c *cobra.Command, args []string) err
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT)
 	defer stop()
 	p.single = true
-	s, err := p.session()
+	s, err := p.session(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,8 +139,8 @@ func (p *program) once(ctx context.Context, c *cobra.Command, args []string) err
 }
 
 // complete offers what the session would offer for the same words.
-func (p *program) complete(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-	s, err := p.session()
+func (p *program) complete(c *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	s, err := p.session(c.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

@@ -129,7 +129,7 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 	press(m, "call fib 11", "ctrl+c")
 	m.Update(<-done)
-	if e, _ := m.session.Journal().Entry(36); e.State != console.Failed || e.Word() != "canceled" {
+	if e, _ := m.session.Journal().Entry(36); e.State != console.Failed || e.Word() != "stopped" {
 		t.Errorf("the slow call is %v, %s", e.State, e.Word())
 	}
 	if got := m.prompt.edit.String(); got != "call fib 11" {

@@ -235,6 +235,9 @@ func (r *result) reason(p *page, err *console.Error, status bool) {
 	if err.RetryAfter > 0 {
 		r.pair(p, "retry", "after "+short(err.RetryAfter, t.ASCII), &t.Text)
 	}
+	if err.Likely != "" {
+		r.pair(p, "likely", console.Printable(err.Likely), &t.Text)
+	}
 	if err.Hint != "" {
 		if p.left() > 2 {
 			p.gap()

@@ -55,7 +55,7 @@ func cure(e *rpcclient.Error) (exit console.Exit, hint string) {
 		return console.ExitConnection, "another kind of server seems to listen there; rpckids-server speaks this protocol"
 	case rpcclient.ErrContext:
 		if errors.Is(e, context.DeadlineExceeded) {
-			return console.ExitDeadline, "wait longer with --timeout 30s, or set timeout 30s; a plain v1 server that fails may send no reply"
+			return console.ExitDeadline, "wait longer with --timeout 30s, or set timeout 30s"
 		}
 		return console.ExitInterrupted, ""
 	case rpcclient.ErrServer:
