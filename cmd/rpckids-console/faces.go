@@ -59,7 +59,7 @@ func (p *program) talk(ctx context.Context, s *console.Session, tour *console.To
 	if prompt || p.dumb() {
 		next = console.OpenREPL
 	}
-	f := faces{program: p, session: s, tour: tour}
+	f := faces{program: p, session: s, tour: tour, light: p.light(ctx)}
 	defer f.close()
 	return f.loop(ctx, next)
 }
@@ -79,6 +79,7 @@ type faces struct {
 	*program
 	session *console.Session
 	tour    *console.Tour
+	light   bool       // the terminal's background
 	repl    *repl.REPL // made when it is first opened: a second one could not share the terminal
 }
 
@@ -125,7 +126,7 @@ func (f *faces) close() {
 }
 
 func (f *faces) look() theme.Options {
-	return theme.Options{Name: f.session.Setting("theme"), ASCII: f.ascii()}
+	return theme.Options{Name: f.session.Setting("theme"), Light: f.light, ASCII: f.ascii()}
 }
 
 // remember opens the history file of this user. One that cannot be used is a notice, not a failure.

@@ -10,12 +10,16 @@ import (
 	"syscall"
 
 	"github.com/rpckids/rpckids/console"
+	"github.com/rpckids/rpckids/internal/early"
 )
 
 // exitTerminated is what a shell shows for a program that SIGTERM ended.
 const exitTerminated console.Exit = 128 + 15
 
-func main() { os.Exit(int(run(os.Args[1:]))) }
+func main() {
+	early.Restore()
+	os.Exit(int(run(os.Args[1:])))
+}
 
 // run is main with an exit code. A terminated program still puts the terminal in order: the faces end when ctx does.
 func run(args []string) console.Exit {

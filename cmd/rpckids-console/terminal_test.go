@@ -176,6 +176,19 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// A command that opens no face asks the terminal nothing: not its colours, and nothing else either.
+func TestAsksNothing(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"help", "call"}, {"rpc", "fib", "int"}} {
+		s := start(t, screen.Size{Cols: 80, Rows: 24}, args...)
+		if code := s.Exit(); code != 0 {
+			t.Errorf("%v: exit code %d", args, code)
+		}
+		if raw := string(s.Raw()); strings.Contains(raw, "\x1b") || raw == "" {
+			t.Errorf("%v: got %q", args, raw)
+		}
+	}
+}
+
 // A terminal that understands no escapes gets the prompt, and none.
 func TestDumbTerminal(t *testing.T) {
 	s := screen.Start(t, screen.Size{Cols: 80, Rows: 24}, []string{"TERM=dumb", "XDG_STATE_HOME=" + t.TempDir()}, filepath.Join(binaries, "rpckids-console"), "demo")

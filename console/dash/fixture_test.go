@@ -142,7 +142,6 @@ func begin(j *console.Journal, i int) console.Entry {
 func looks(name string, ascii bool) theme.Options {
 	r := lipgloss.NewRenderer(nil)
 	r.SetColorProfile(termenv.TrueColor)
-	r.SetHasDarkBackground(true)
 	return theme.Options{Name: name, ASCII: ascii, Renderer: r}
 }
 

@@ -10,12 +10,13 @@ import (
 // Names are the themes that [Options.Name] may ask for.
 var Names = []string{"auto", "dark", "light", "mono"}
 
-// Options choose a theme. The zero value asks the terminal for its background and number of colours.
+// Options choose a theme. The zero value is for a dark terminal with as many colours as its environment says. A theme asks the terminal nothing.
 type Options struct {
 	Name     string             // one of Names; "" and unknown names mean auto
+	Light    bool               // what auto means: the terminal's background is light
 	ASCII    bool               // boxes, bars and marks of ASCII characters only
 	NoColor  bool               // no attribute at all, not even bold
-	Renderer *lipgloss.Renderer // knows the terminal; nil means lipgloss's default one. It is only asked, never changed
+	Renderer *lipgloss.Renderer // knows the terminal; nil means lipgloss's default one. It is only asked for its number of colours
 }
 
 // Theme is a set of styles, each named after the role it plays. It never changes once made, so it may be shared between goroutines.
@@ -52,7 +53,7 @@ func New(o Options) *Theme {
 	}
 	profile := r.ColorProfile()
 	plain := o.NoColor || profile == termenv.Ascii && o.Name != "mono"
-	dark := o.Name == "dark" || o.Name != "light" && o.Name != "mono" && !plain && r.HasDarkBackground()
+	dark := o.Name == "dark" || o.Name != "light" && o.Name != "mono" && !o.Light
 	p := painter{plain: plain, mono: o.Name == "mono" || plain, profile: profile}
 	p.renderer = lipgloss.NewRenderer(io.Discard)
 	p.renderer.SetHasDarkBackground(dark)

@@ -11,10 +11,9 @@ import (
 	"github.com/muesli/termenv"
 )
 
-func renderer(p termenv.Profile, dark bool) *lipgloss.Renderer {
+func renderer(p termenv.Profile) *lipgloss.Renderer {
 	r := lipgloss.NewRenderer(io.Discard)
 	r.SetColorProfile(p)
-	r.SetHasDarkBackground(dark)
 	return r
 }
 
@@ -33,7 +32,7 @@ func TestAccent(t *testing.T) {
 		{"mono", termenv.TrueColor, true, "\x1b[1mx\x1b[0m"},
 		{"auto", termenv.Ascii, true, "x"},
 	} {
-		th := New(Options{Name: tc.name, Renderer: renderer(tc.profile, tc.dark)})
+		th := New(Options{Name: tc.name, Renderer: renderer(tc.profile)})
 		if got := th.Accent.Render("x"); got != tc.want {
 			t.Errorf("%s, profile %v, dark %v: got %q, want %q", tc.name, tc.profile, tc.dark, got, tc.want)
 		}
@@ -42,7 +41,7 @@ func TestAccent(t *testing.T) {
 
 // TestNoColor sees that no escape sequence of any role comes out, on any ground, and that letters and brackets take over.
 func TestNoColor(t *testing.T) {
-	th := New(Options{Name: "dark", NoColor: true, Renderer: renderer(termenv.TrueColor, true)})
+	th := New(Options{Name: "dark", NoColor: true, Renderer: renderer(termenv.TrueColor)})
 	for name, s := range styles(th) {
 		for row := Ground; row < rows; row++ {
 			if got := string(s.Append(nil, "x", row)); got != "x" {
@@ -59,7 +58,7 @@ func TestNoColor(t *testing.T) {
 func TestChosenRowShows(t *testing.T) {
 	for _, p := range []termenv.Profile{termenv.TrueColor, termenv.ANSI256, termenv.ANSI} {
 		for _, name := range []string{"dark", "light", "mono"} {
-			th := New(Options{Name: name, Renderer: renderer(p, true)})
+			th := New(Options{Name: name, Renderer: renderer(p)})
 			if plain, row := th.Text.Render("x"), string(th.Text.Append(nil, "x", Chosen)); plain == row {
 				t.Errorf("%s, profile %v: a chosen row looks like any other: %q", name, p, row)
 			}
@@ -68,7 +67,7 @@ func TestChosenRowShows(t *testing.T) {
 }
 
 func TestASCII(t *testing.T) {
-	th := New(Options{Name: "dark", ASCII: true, Renderer: renderer(termenv.TrueColor, true)})
+	th := New(Options{Name: "dark", ASCII: true, Renderer: renderer(termenv.TrueColor)})
 	var all []string
 	all = append(all, th.Box[:]...)
 	v := reflect.ValueOf(th.Mark)
@@ -114,7 +113,7 @@ func styles(t *Theme) map[string]*Style {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	th := New(Options{Name: "dark", Renderer: renderer(termenv.TrueColor, true)})
+	th := New(Options{Name: "dark", Renderer: renderer(termenv.TrueColor)})
 	buf := make([]byte, 0, 256)
 	b.ReportAllocs()
 	for b.Loop() {

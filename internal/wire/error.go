@@ -79,7 +79,7 @@ func AppendError(dst []byte, e *Error) []byte {
 	if !json.Valid(details) {
 		details = nil
 	}
-	b, _ := json.Marshal(errorJSON{e.Code.String(), e.Message, e.RetryAfter.Milliseconds(), details}) // of strings, an int and valid JSON: cannot fail
+	b, _ := json.Marshal(errorJSON{e.Code.String(), e.Message, max(e.RetryAfter, 0).Milliseconds(), details}) // of strings, an int and valid JSON: cannot fail
 	return append(dst, b...)
 }
 

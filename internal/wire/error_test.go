@@ -31,6 +31,12 @@ func TestErrorJSONIsThatOfTheSpecification(t *testing.T) {
 	}
 }
 
+func TestNegativeRetryAfterIsNotSent(t *testing.T) {
+	if got, want := string(AppendError(nil, &Error{Code: Internal, RetryAfter: -time.Second})), `{"code":"internal","message":""}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestParseErrorOfStrangers(t *testing.T) {
 	for _, p := range []string{"", "null", "1", `{"message":"x"}`, `{"code":5}`, `{"code":"internal"`} {
 		if e, ok := ParseError([]byte(p)); ok {
