@@ -58,8 +58,9 @@ func New(target string, config *Config) (*Client, error) {
 
 // Close ends the client: calls in flight fail with [ErrClosed], and so does
 // every later one. It returns when the last goroutine of the client has ended.
-// With no call in flight it says goodbye first and reads to the server's end, at
-// most a second, so that casts just sent are not destroyed by the closing.
+// After a cast that no later reply has shown to be read, and with no call in
+// flight, it says goodbye first and reads to the server's end, at most a second,
+// so that the closing does not destroy it.
 // A second Close waits as well. The error is always nil.
 func (c *Client) Close() error {
 	c.link.close()

@@ -55,6 +55,7 @@ type conn struct {
 	// Positions in the stream of bytes this conn sends: the end of the outbox,
 	// of what was handed to the socket, of what the socket took.
 	filled, offered, taken uint64
+	unproven               uint64 // the end of the newest cast that no reply to a later call has shown to be read; 0: none
 
 	ours     bool // the server has shown that it is one of ours
 	useful   bool // a reply came
@@ -297,12 +298,13 @@ func (c *conn) failLocked(why *failure, from uint64) {
 	}
 }
 
-// goodbye ends the conn for Close. With nothing in flight the server gets the
-// end of the stream, and the reader a second to see the server's.
+// goodbye ends the conn for Close. After a cast that the server may not have
+// read, and with nothing in flight, it gets the end of the stream, and the
+// reader a second to see the server's: closing at once might destroy the cast.
 func (c *conn) goodbye() {
 	half, ok := c.sock.(interface{ CloseWrite() error })
 	c.mu.Lock()
-	quiet := ok && c.err == nil && c.pending.waiting == 0 && !c.flushing && len(c.line) == 0
+	quiet := ok && c.unproven > 0 && c.err == nil && c.pending.waiting == 0 && !c.flushing && len(c.line) == 0
 	if quiet {
 		c.retireLocked(errClosed)
 		c.err = errClosed

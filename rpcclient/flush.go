@@ -138,6 +138,7 @@ func (c *conn) stampLocked(now time.Time) {
 			keep = append(keep, k)
 		case k.oneWay:
 			k.sent = now
+			c.unproven = k.last
 			k.place = withCaller
 			c.pending.end(k, oneWay)
 			k.done <- struct{}{}

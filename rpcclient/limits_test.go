@@ -278,6 +278,23 @@ func TestCloseAfterCasts(t *testing.T) {
 	})
 }
 
+// Without a cast on the way there is nothing to wait for, even where the server never ends the connection.
+func TestCloseWithoutCasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, accept := deaf(t, 0)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		go accept()
+		if _, err := rpcclient.Call[int](ctx, d, "n", 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if d.Close(); time.Since(start) != 0 {
+			t.Errorf("Close took %v with nothing to wait for", time.Since(start))
+		}
+	})
+}
+
 func TestCloseWhileDialing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

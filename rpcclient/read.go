@@ -176,6 +176,9 @@ func (c *conn) settle(batch []arrival) (lead bool) {
 		woken++
 		ending = ending || a.answer.failed
 		c.takeLocked(a.answer.call, answered)
+		if a.answer.call.first >= c.unproven { // the server read what stood before this call
+			c.unproven = 0
+		}
 		repair = c.noteLocked(a) || repair
 	}
 	if ending { // before anybody wakes up and calls again

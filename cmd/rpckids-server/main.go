@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,19 +45,30 @@ func run(args []string, out, problems io.Writer, signals <-chan os.Signal) int {
 	cmd.SetOut(out)
 	cmd.SetErr(problems)
 	err := cmd.Execute()
-	var usage usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitOK
-	case errors.As(err, &usage):
-		fmt.Fprintf(problems, "error: %v\nhint: rpckids-server --help lists the flags\n", err)
-		return exitUsage
-	case errors.Is(err, syscall.EADDRINUSE):
-		fmt.Fprintf(problems, "error: %v\nhint: --addr localhost:0 takes a free port\n", err)
-	default:
-		fmt.Fprintf(problems, "error: %v\nhint: --addr names the host and port to listen on, as in localhost:8888\n", err)
 	}
-	return exitError
+	code, cause, cure := explain(err)
+	fmt.Fprintf(problems, "error: %s\nhint: %s\n", cause, cure)
+	return code
+}
+
+// explain says an error in one line for its cause and one for its cure.
+func explain(err error) (code int, cause, cure string) {
+	cause = err.Error()
+	usage, isUsage := errors.AsType[usageError](err)
+	op, isOp := errors.AsType[*net.OpError](err)
+	switch {
+	case isUsage:
+		cause, _, _ = strings.Cut(usage.Error(), ": strconv.")
+		cause, _, _ = strings.Cut(cause, ": time:")
+		return exitUsage, cause, "rpckids-server --help lists the flags"
+	case errors.Is(err, syscall.EADDRINUSE) && isOp:
+		return exitError, fmt.Sprintf("%s is in use by another program", op.Addr), "stop that program, or take a free port with --addr localhost:0"
+	case isOp:
+		cause = "cannot listen: " + op.Err.Error()
+	}
+	return exitError, cause, "--addr names the host and port to listen on, as in localhost:8888"
 }
 
 type settings struct {

@@ -175,9 +175,9 @@ func TestBadCommandLines(t *testing.T) {
 		{"--idle -1s", exitUsage, "error: --idle is -1s, want 0 or more\nhint: rpckids-server --help lists the flags\n"},
 		{"--log-format xml", exitUsage, "error: --log-format is \"xml\", want text or json\nhint: rpckids-server --help lists the flags\n"},
 		{"--log-level loud", exitUsage, "error: --log-level is \"loud\", want debug, info, warn or error\nhint: rpckids-server --help lists the flags\n"},
-		{"--addr " + taken.Addr().String(), exitError, "error: " + taken.Addr().String() + " is in use by another program: stop that one, or take another port (port 0 takes a free one): listen tcp " +
-			taken.Addr().String() + ": bind: address already in use\nhint: --addr localhost:0 takes a free port\n"},
-		{"--addr nonsense", exitError, "error: listen: listen tcp: address nonsense: missing port in address\nhint: --addr names the host and port to listen on, as in localhost:8888\n"},
+		{"--addr " + taken.Addr().String(), exitError, "error: " + taken.Addr().String() + " is in use by another program\nhint: stop that program, or take a free port with --addr localhost:0\n"},
+		{"--addr nonsense", exitError, "error: cannot listen: address nonsense: missing port in address\nhint: --addr names the host and port to listen on, as in localhost:8888\n"},
+		{"--workers x", exitUsage, "error: invalid argument \"x\" for \"--workers\" flag\nhint: rpckids-server --help lists the flags\n"},
 	} {
 		var out, problems bytes.Buffer
 		if got := run(strings.Fields(test.args), &out, &problems, nil); got != test.code {

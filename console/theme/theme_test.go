@@ -32,7 +32,7 @@ func TestAccent(t *testing.T) {
 		{"mono", termenv.TrueColor, true, "\x1b[1mx\x1b[0m"},
 		{"auto", termenv.Ascii, true, "x"},
 	} {
-		th := New(Options{Name: tc.name, Renderer: renderer(tc.profile)})
+		th := New(Options{Name: tc.name, Light: !tc.dark, Renderer: renderer(tc.profile)})
 		if got := th.Accent.Render("x"); got != tc.want {
 			t.Errorf("%s, profile %v, dark %v: got %q, want %q", tc.name, tc.profile, tc.dark, got, tc.want)
 		}
