@@ -235,7 +235,11 @@ func runServices(_ context.Context, s *Session, a *args) (Result, error) {
 		}
 		v := s.service(name)
 		list = append(list, v)
-		t.add(v.Type, or(v.Request, "?"), strings.TrimSpace(v.Reply+" "+v.Shape), seenText(v))
+		answers := v.Reply
+		if r, ok := s.registered(v.Reply); ok { // in short: the fields' types are behind rpc
+			answers += " " + r.shape.Brief()
+		}
+		t.add(v.Type, or(v.Request, "?"), answers, seenText(v))
 	}
 	if len(list) > 0 {
 		return Result{Text: t.String(), Value: list}, nil

@@ -138,6 +138,7 @@ func TestPrompt(t *testing.T) {
 	s.Type(`call exp {"base":2,"exp":10}<enter>`)
 	shows(s, `^{"value":1024,"costInNanos":\d+}`)
 	shows(s, `#1 exp_res ok .* server `)
+	shows(s, `^localhost:\d+>$`) // between two prompts the terminal is its own: keys that edit would be lost
 	s.Type("call slow 20000<enter>")
 	s.Until("the call running", s.Cooked)
 	s.Type("<ctrl+c>")

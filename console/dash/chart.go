@@ -129,8 +129,7 @@ func buckets(points []console.Point, n int) []bucket {
 		return nil
 	}
 	slices.Sort(good)
-	quantile := func(q int) time.Duration { return good[(len(good)-1)*q/100] }
-	low, high := good[0], quantile(95)
+	low, high := good[0], good[(len(good)-1)*95/100]
 	step := step125(max((high-low)/time.Duration(n), high/200, 1)) // finer steps would tell calls apart that are alike
 	for high >= low/step*step+time.Duration(n)*step {
 		step = step125(step + 1)
@@ -150,7 +149,8 @@ func buckets(points []console.Point, n int) []bucket {
 		rows = rows[:last]
 	}
 	for _, q := range []int{50, 95, 99} {
-		b := &rows[min(index(quantile(q)), len(rows)-1)]
+		rank := max((len(good)*q+50)/100, 1) // as in the percentiles beside it
+		b := &rows[min(index(good[rank-1]), len(rows)-1)]
 		if b.note != "" {
 			b.note += " "
 		}
