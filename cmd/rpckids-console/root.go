@@ -18,7 +18,8 @@ const long = `rpckids-console calls, looks at and teaches an rpckids server from
   rpckids-console demo                        a server, a dashboard and your first three calls
   rpckids-console connect localhost:8888      the dashboard; with --repl the prompt
   rpckids-console connect :8888 < calls.rpc   a script: every line is a command
-  rpckids-console call fib 10                 any command of the prompt, once`
+  rpckids-console call fib 10                 any command of the prompt, once
+  rpckids-console help                        those commands`
 
 // command returns the tree of commands. What is not in the tree is a command of the session, run once: the session knows its own
 // commands, so they are neither listed nor parsed here.
@@ -107,7 +108,7 @@ func (p *program) once(ctx context.Context, c *cobra.Command, args []string) err
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" {
 		return c.Help()
 	}
-	if args[0] == "--version" {
+	if args[0] == "--version" || args[0] == "-v" {
 		_, err := fmt.Fprintln(p.out, "rpckids-console", c.Version)
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/rpckids/rpckids/console"
 	"github.com/rpckids/rpckids/console/theme"
 )
 
@@ -62,14 +63,19 @@ type help struct {
 	name  string
 	keys  []key
 	top   int
+	rows  int // how many lines it last showed
 }
 
 func (o *help) Update(msg tea.KeyMsg) (wish, bool) {
 	switch msg.String() {
-	case "down", "j", "pgdown":
+	case "down", "j":
 		o.top++
-	case "up", "k", "pgup":
+	case "up", "k":
 		o.top = max(o.top-1, 0)
+	case "pgdown", " ":
+		o.top += max(o.rows-1, 1)
+	case "pgup":
+		o.top = max(o.top-max(o.rows-1, 1), 0)
 	default:
 		return nil, false
 	}
@@ -84,7 +90,10 @@ func (o *help) Box(w, h int) (heading, []*line, int) {
 	} else {
 		all = o.oneColumn()
 	}
-	o.top = min(o.top, max(len(all)-h, 0))
+	o.top, o.rows = min(o.top, max(len(all)-h, 0)), h
+	if more := len(all) - h; more > 0 {
+		hd.right = console.Count(o.top+1) + " of " + console.Count(len(all)) + "  " + hd.right
+	}
 	return hd, all[o.top:min(o.top+h, len(all))], -1
 }
 
