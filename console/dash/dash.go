@@ -66,7 +66,9 @@ const screenRate = 30
 // run drives the program and its feed until it ends.
 func (m *model) run(options ...tea.ProgramOption) (console.Next, error) {
 	// Signals end ctx, which is the caller's. Bubble Tea's own handler must not see the same one: it hands its message to a loop that has ended by then, for ever.
-	p := tea.NewProgram(m, append(options, tea.WithContext(m.ctx), tea.WithoutSignalHandler(), tea.WithFPS(screenRate))...)
+	p := tea.NewProgram(m, append(options, tea.WithoutSignalHandler(), tea.WithFPS(screenRate))...)
+	// Quit and not tea.WithContext: a program whose context ends closes its input under the goroutine that still reads it.
+	defer context.AfterFunc(m.ctx, p.Quit)()
 	ctx, stop := context.WithCancel(m.ctx)
 	fed := make(chan struct{})
 	go func() { // ends when stop is called below
