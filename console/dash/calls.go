@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"sort"
 	"strconv"
 
 	"github.com/rpckids/rpckids/console"
@@ -79,10 +80,8 @@ func (c *calls) Update(key string) wish {
 
 // choose picks an entry as near to n as the journal still has.
 func (c *calls) choose(n int) {
-	oldest := c.last
-	if kept := c.session.Journal().Tail(c.last, 0); len(kept) > 0 {
-		oldest = kept[0].Number
-	}
+	j := c.session.Journal()
+	oldest := 1 + sort.Search(c.last-1, func(i int) bool { _, kept := j.Entry(i + 1); return kept })
 	c.chosen = min(max(n, oldest), c.last)
 	if c.chosen == c.last {
 		c.chosen = 0
@@ -100,6 +99,9 @@ func (c *calls) act(key string, n int) wish {
 	case "r":
 		return wishRun("rerun " + strconv.Itoa(n))
 	case "e":
+		if e.Dropped {
+			return nil // half a line would do something else
+		}
 		return wishEdit(commandLine(e))
 	}
 	return nil
@@ -184,8 +186,10 @@ func (c *calls) header(p *page, k columns) {
 	if k.kind {
 		l.put(&t.Muted, "kind  ")
 	}
-	l.put(&t.Muted, "type").until(&t.Text, l.w-4+k.types+1)
-	l.put(&t.Muted, cut("payload", k.payload, "")).until(&t.Text, l.w-min(7, k.payload)+k.payload+1)
+	at := l.w + k.types + 1
+	l.put(&t.Muted, "type").until(&t.Text, at)
+	at = l.w + k.payload + 1
+	l.put(&t.Muted, cut("payload", k.payload, "")).until(&t.Text, at)
 	l.put(&t.Muted, " rtt   ")
 	if k.server {
 		l.put(&t.Muted, "server   ")

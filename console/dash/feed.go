@@ -15,16 +15,19 @@ const (
 )
 
 // feed wakes the program when the journal rang, while something runs, and when the connection changed. It never wakes it for each call:
-// what happens between two frames is seen at once. offers tells that leaving was offered; the feed says when the offer is over. It ends with
+// what happens between two frames is seen at once. After the last change it wakes it once more, so that figures which rested show the end. offers tells that leaving was offered; the feed says when the offer is over. It ends with
 // the context.
 func feed(ctx context.Context, s *console.Session, offers <-chan struct{}, send func(tea.Msg)) {
 	j := s.Journal()
-	seen, stats := j.Version(), s.Stats()
+	seen, stats, settled := j.Version(), s.Stats(), true
 	var calm <-chan time.Time
 	timer := time.NewTimer(frameTime)
 	defer timer.Stop()
 	for {
-		pause := beatTime
+		pause, rested := beatTime, false
+		if !settled {
+			pause = figureRest
+		}
 		if j.Totals().Running > 0 && s.Setting("motion") != "off" {
 			pause = 0 // it rested after the last frame
 		}
@@ -41,13 +44,15 @@ func feed(ctx context.Context, s *console.Session, offers <-chan struct{}, send 
 			continue
 		case <-j.Bell():
 		case <-timer.C:
+			rested = true
 		}
-		if v, st := j.Version(), s.Stats(); v != seen || st != stats || j.Totals().Running > 0 {
-			seen, stats = v, st
-			send(tickMsg{})
-		} else {
+		v, st := j.Version(), s.Stats()
+		changed := v != seen || st != stats || j.Totals().Running > 0
+		if !changed && (settled || !rested) {
 			continue
 		}
+		seen, stats, settled = v, st, !changed
+		send(tickMsg{})
 		timer.Reset(frameTime)
 		select {
 		case <-ctx.Done():

@@ -13,7 +13,9 @@ const durationWidth = 7
 // durationCell formats a duration in seven cells: the number ends in the fourth, its unit begins in the sixth.
 func durationCell(d time.Duration, ascii bool) string {
 	number, unit, _ := strings.Cut(console.Duration(d, ascii), " ")
-	unit = cut(unit, 2, "")
+	if width(unit) > 2 {
+		return blanks(durationWidth-len(number)-width(unit)) + number + unit // "min" takes the space before it
+	}
 	return blanks(4-len(number)) + number + " " + unit + blanks(2-width(unit))
 }
 

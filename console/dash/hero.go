@@ -60,13 +60,13 @@ func (s *scene) heroDone(p *page, e console.Entry) {
 	t := s.theme
 	sign, mark, _ := s.markOf(e)
 	l := (&line{}).put(&t.Text, " ").put(mark, sign).put(&t.Text, " "+e.State.String())
-	items := []item{{&t.Text, console.Printable(e.ReplyType), 2, 1}, {&t.Strong, oneLine(e.Result), 2, 8}}
-	if p.w < 60 {
+	items := []item{{&t.Text, console.Printable(e.ReplyType), 2, 1}, {&t.Strong, reply(e), 2, 8}}
+	if p.w < 60 && !e.Dropped {
 		items[1] = item{&t.Strong, onlyValue(e.Result), 1, 1}
 	}
 	bytes := sizes(t, e)
 	if e.Kind == console.KindCast {
-		items = []item{{&t.Text, console.Printable(e.Type), 2, 1}, {&t.Strong, console.Bytes(len(e.Trace.Out)) + ", no reply expected", 2, 8}}
+		items = []item{{&t.Text, console.Printable(e.Type), 2, 1}, {&t.Strong, sizeSent(e) + "no reply expected", 2, 8}}
 		bytes = ""
 	}
 	if p.w >= 100 {
@@ -244,8 +244,18 @@ func fitting(ps []part, w int) []part {
 	}
 }
 
+func sizeSent(e console.Entry) string {
+	if e.Dropped {
+		return ""
+	}
+	return console.Bytes(len(e.Trace.Out)) + ", "
+}
+
 // sizes says how many bytes went and came.
 func sizes(t *theme.Theme, e console.Entry) string {
+	if e.Dropped {
+		return ""
+	}
 	in := "nothing"
 	if e.Trace.In != nil {
 		in = console.Bytes(len(e.Trace.In))

@@ -22,7 +22,7 @@ func (m *model) key(msg tea.KeyMsg) tea.Cmd {
 		return m.do(w)
 	}
 	if msg.String() != "ctrl+c" {
-		m.leaving = time.Time{}
+		m.stay()
 	}
 	if cmd, known := m.everywhere(msg.String()); known {
 		return cmd
@@ -120,6 +120,13 @@ func (m *model) interrupt() tea.Cmd {
 		}
 	}
 	return nil
+}
+
+// stay takes back the offer to leave, if there is one.
+func (m *model) stay() {
+	if !m.leaving.IsZero() {
+		m.leaving, m.prompt.notice = time.Time{}, ""
+	}
 }
 
 func (m *model) promptKey(msg tea.KeyMsg) tea.Cmd {

@@ -176,13 +176,13 @@ func (d *document) draw(p *page, t *theme.Theme, n, from, to, outdent int) {
 	}
 	depth, tokens := d.tokens(t, n)
 	in := min(from+indent*max(depth-outdent, 0), max(to-8, from))
-	l := (&line{}).until(&t.Text, in)
+	start, l := in, (&line{}).until(&t.Text, in)
 	for _, tok := range tokens {
 		text := tok.text
-		for l.w+width(text) > to && to-l.w > 0 {
+		for l.w+width(text) > to {
 			head := cut(text, to-l.w, "")
-			if head == "" {
-				break
+			if head == "" && l.w == start {
+				break // not one character fits
 			}
 			l.put(tok.style, head)
 			text = text[len(head):]
@@ -190,7 +190,8 @@ func (d *document) draw(p *page, t *theme.Theme, n, from, to, outdent int) {
 			if p.full() {
 				return
 			}
-			l = (&line{}).until(&t.Text, min(in+indent, to-1))
+			start = min(in+indent, to-1)
+			l = (&line{}).until(&t.Text, start)
 		}
 		l.put(tok.style, text)
 	}

@@ -10,7 +10,7 @@ import (
 var promptKeys = []key{
 	{"enter", "run", "run the line"},
 	{"tab", "complete", "complete, then next"},
-	{"ctrl+r", "history", "search the history"},
+	{"ctrl+r", "history", ""},
 	{"ctrl+o", "panes", ""},
 	{"up down", "", "older, newer lines"},
 	{"ctrl+a ctrl+e", "", "start, end of line"},
@@ -23,7 +23,7 @@ var everywhereKeys = []key{
 	{"esc", "", "back to the prompt"},
 	{"ctrl+o", "", "next pane"},
 	{"alt+1..3", "pane", "pane by number"},
-	{"ctrl+r", "", "history"},
+	{"ctrl+r", "", "search the history"},
 	{"ctrl+c", "cancel call", "cancel newest call"},
 	{"ctrl+l", "", "draw anew"},
 	{"ctrl+z", "", "suspend"},

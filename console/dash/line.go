@@ -113,7 +113,7 @@ func cut(s string, w int, mark string) string {
 		if len(s) <= w {
 			return s
 		}
-		return s[:w-1] + mark
+		return s[:max(w-width(mark), 0)] + mark
 	}
 	return ansi.Truncate(s, w, mark)
 }

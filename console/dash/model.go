@@ -124,7 +124,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, cmd
 	case calmMsg:
 		if m.clock().Sub(m.leaving) >= patience {
-			m.leaving, m.prompt.notice = time.Time{}, ""
+			m.stay()
 		}
 	case tea.ResumeMsg:
 		m.refresh()
@@ -163,12 +163,16 @@ func (m *model) arrange() {
 	m.layout = newLayout(m.w, m.h, view{pane: m.pane(), zoom: m.zoom, tour: m.touring() && reply, facts: reply && m.done.Number > 0})
 	if m.layout.shape == tiny {
 		m.overlay = nil // it would hide the prompt
+		if m.focus != atPrompt {
+			m.give(atPrompt) // nothing else is there
+			m.choose(0)
+		}
 	}
 	r := m.layout.frames
 	m.calls.load(r[atCalls].inside().h)
 	m.timings.load()
 	m.result.facts = r[atSide].empty()
-	m.result.load()
+	m.result.load(r[atResult].inside())
 }
 
 // pane is the one that is shown where there is room for one.
@@ -257,11 +261,7 @@ func (m *model) finish(d doneMsg) tea.Cmd {
 	case d.result.Notice && !strings.Contains(d.result.Text, "\n"):
 		m.prompt.notice = d.result.Text // it says what was done: not worth the place of a result
 	case d.result.Text != "":
-		m.result.say(&output{command: d.line, text: d.result.Text})
-		m.result.top = 0
-		if m.layout.shape == single && m.focus == atPrompt {
-			m.front = atResult
-		}
+		m.tell(&output{command: d.line, text: d.result.Text})
 	}
 	switch d.result.Next {
 	case console.Clear:
@@ -274,13 +274,21 @@ func (m *model) finish(d doneMsg) tea.Cmd {
 	return nil
 }
 
+// tell shows the text of a command, where one pane is shown at a time in place of another one without the keyboard.
+func (m *model) tell(o *output) {
+	m.result.say(o)
+	if m.focus == atPrompt {
+		m.front = atResult
+	}
+}
+
 // refuse shows why a line did not run. The line comes back to be mended, unless something else is being typed.
 func (m *model) refuse(d doneMsg) {
 	e := asError(d.err)
 	here := e.Line != "" && strings.TrimSpace(e.Line) == d.line
 	mend := (here || e.Exit == console.ExitUsage || e.Exit == console.ExitType) && m.prompt.empty()
 	if !here || !mend {
-		m.result.say(&output{command: d.line, err: e})
+		m.tell(&output{command: d.line, err: e})
 	}
 	if !mend {
 		return

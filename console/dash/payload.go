@@ -10,6 +10,9 @@ import (
 
 const lineCap = 4096 // bytes of one line that are looked at; no terminal is that wide
 
+// notKept stands for the bytes of an entry that gave their room to newer ones.
+const notKept = "its bytes are no longer kept"
+
 // oneLine writes a payload on one line, safe for a terminal; what is beyond lineCap is not looked at.
 func oneLine(payload json.RawMessage) string {
 	if len(payload) > lineCap {
@@ -19,6 +22,14 @@ func oneLine(payload json.RawMessage) string {
 		return "null"
 	}
 	return console.PrintableJSON(payload)
+}
+
+// reply is the result of an entry on one line.
+func reply(e console.Entry) string {
+	if e.Dropped {
+		return notKept
+	}
+	return oneLine(e.Result)
 }
 
 // onlyValue is what stays of a result when there is room for one value: the first field of an object.

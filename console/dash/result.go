@@ -16,7 +16,8 @@ type result struct {
 	of     int // the entry that doc lays out; 0: the output or nothing
 	doc    document
 	top    int // first line shown
-	rows   int // lines that were room for when last drawn
+	w      int // cells that its lines may take
+	rows   int // lines that there is room for; 0 while it is not shown
 	facts  bool
 }
 
@@ -27,8 +28,9 @@ type output struct {
 	err     *console.Error // when it failed without a call
 }
 
-// load lays out what is to be shown when that changed.
-func (r *result) load() {
+// load lays out what is to be shown in that part of the screen when it changed.
+func (r *result) load(in rect) {
+	r.w, r.rows = in.w, in.h
 	switch {
 	case r.output != nil:
 		if r.of != 0 {
@@ -37,7 +39,40 @@ func (r *result) load() {
 	case r.of != r.done.Number:
 		r.of, r.top = r.done.Number, 0
 		r.doc = newDocument(r.done.Result)
+		if r.done.Dropped {
+			r.doc = newText(notKept)
+		}
 	}
+	if r.rows > 0 && r.top > 0 {
+		r.top = min(r.top, r.furthest())
+	}
+}
+
+// furthest is how far the document scrolls: from there on its last line is in sight, counting lines that take several rows.
+func (r *result) furthest() int {
+	n := len(r.doc.lines)
+	for left := max(r.rows, 1); n > 0; n-- {
+		p := newPage(r.w, left+1)
+		r.doc.draw(p, r.theme, n-1, 1, r.to(), 0)
+		if len(p.lines) > left {
+			break
+		}
+		left -= len(p.lines)
+	}
+	return max(min(n, len(r.doc.lines)-1), 0)
+}
+
+// to is the column before which the lines of the document end.
+func (r *result) to() int {
+	if r.beside() {
+		return factsAt(r.w) - 2
+	}
+	return r.w - 1
+}
+
+// beside says whether the facts of the call stand in the pane itself, at the right of the reply.
+func (r *result) beside() bool {
+	return r.facts && r.output == nil && r.done.Number > 0 && r.done.State != console.Failed && r.w >= 70
 }
 
 // say shows the text of a command instead of a reply, until the next call.
@@ -70,14 +105,14 @@ func (r *result) Update(key string) wish {
 			return wishRun("rerun " + strconv.Itoa(r.done.Number))
 		}
 	case "e":
-		if r.output == nil && r.done.Number > 0 {
+		if r.output == nil && r.done.Number > 0 && !r.done.Dropped {
 			return wishEdit(commandLine(r.done))
 		}
 		if r.output != nil {
 			return wishEdit(r.output.command)
 		}
 	}
-	r.top = min(max(r.top, 0), max(len(r.doc.lines)-max(r.rows, 1), 0))
+	r.top = min(max(r.top, 0), r.furthest())
 	return nil
 }
 
@@ -96,7 +131,7 @@ func (r *result) Keys() []key {
 }
 
 // more says whether there are lines out of sight.
-func (r *result) more() bool { return r.rows > 0 && len(r.doc.lines) > r.rows }
+func (r *result) more() bool { return r.rows > 0 && r.furthest() > 0 }
 
 func (r *result) Heading(w, h int) heading {
 	hd := heading{number: 3, name: "Result"}
@@ -113,15 +148,14 @@ func (r *result) Heading(w, h int) heading {
 			hd.right += " " + console.Printable(typ)
 		}
 	}
-	if n := len(r.doc.lines); n > r.rows && r.rows > 0 && (r.output != nil || r.done.State == console.OK) {
-		hd.right += "  " + console.Count(r.top+1) + " of " + console.Count(n)
+	if r.more() && (r.output != nil || r.done.State == console.OK) {
+		hd.right += "  " + console.Count(r.top+1) + " of " + console.Count(len(r.doc.lines))
 	}
 	return hd
 }
 
 func (r *result) View(w, h int) []string {
 	p := newPage(w, h)
-	r.rows = h
 	switch {
 	case r.output != nil:
 		r.said(p)
@@ -134,7 +168,7 @@ func (r *result) View(w, h int) []string {
 	default:
 		r.reply(p)
 	}
-	if at := factsAt(w); r.facts && r.output == nil && r.done.Number > 0 && r.done.State != console.Failed && w >= 70 {
+	if at := factsAt(w); r.beside() {
 		return beside(p.done(), r.factLines(w-at, h), at)
 	}
 	return p.done()
@@ -154,16 +188,12 @@ func beside(left, right []string, at int) []string {
 }
 
 func (r *result) reply(p *page) {
-	to := p.w - 1
-	if r.facts && p.w >= 70 {
-		to = factsAt(p.w) - 2
-	}
 	top, outdent := r.top, 0
 	if n := len(r.doc.lines); p.h <= 3 && n > p.h && r.doc.json && strings.HasPrefix(r.doc.text, "{") {
 		top, outdent = min(top+1, n-2), 1 // no room for the brackets around the fields
 	}
 	for n := top; n < len(r.doc.lines) && !p.full(); n++ {
-		r.doc.draw(p, r.theme, n, 1, to, outdent)
+		r.doc.draw(p, r.theme, n, 1, r.to(), outdent)
 	}
 }
 
@@ -174,14 +204,17 @@ func (r *result) said(p *page) {
 		return
 	}
 	for n := r.top; n < len(r.doc.lines) && !p.full(); n++ {
-		r.doc.draw(p, t, n, 1, p.w-1, 0)
+		r.doc.draw(p, t, n, 1, r.to(), 0)
 	}
 }
 
 func (r *result) cast(p *page) {
 	t, e := r.theme, r.done
-	l := (&line{}).put(&t.Text, " ").put(&t.Strong, console.Bytes(len(e.Trace.Out))+" sent")
-	p.add(l)
+	sent := console.Bytes(len(e.Trace.Out)) + " sent"
+	if e.Dropped {
+		sent = "sent; " + notKept
+	}
+	p.text(&t.Strong, " "+sent)
 	p.text(&t.Muted, " a cast has no reply")
 }
 
@@ -210,7 +243,10 @@ func oneLineCommand(e console.Entry) string {
 }
 
 func sentText(t *theme.Theme, e console.Entry) string {
-	if e.Trace.Out == nil {
+	switch {
+	case e.Dropped:
+		return clock(e.Started) + "; " + notKept
+	case e.Trace.Out == nil:
 		return "nothing"
 	}
 	s := console.Bytes(len(e.Trace.Out)) + " at " + clock(e.Started)

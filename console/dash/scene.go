@@ -21,7 +21,6 @@ type scene struct {
 	focus   place // what has the keyboard
 
 	now      time.Time
-	version  uint64
 	stats    console.Stats
 	totals   console.Totals
 	last     int             // number of the newest entry
@@ -39,7 +38,7 @@ type scene struct {
 // take reads the session anew; choose has to follow.
 func (s *scene) take(now time.Time) {
 	j := s.session.Journal()
-	s.now, s.version = now, j.Version()
+	s.now = now
 	s.stats, s.totals, s.last = s.session.Stats(), j.Totals(), j.Last()
 	s.tail = j.Tail(sceneTail, 0)
 }

@@ -13,8 +13,7 @@ func (s *scene) statusLine(w int) string {
 	right := s.counts(w)
 	l := &line{}
 	if t.Plain {
-		l.put(&t.Chip, "rpckids ") // brackets around it would look like the focus
-		l = (&line{}).put(&t.Text, " ").put(&t.Chip, "rpckids ")
+		l.put(&t.Text, " ").put(&t.Chip, "rpckids ") // brackets around it would look like the focus
 	} else {
 		l.put(&t.Chip, " rpckids ")
 	}

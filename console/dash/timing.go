@@ -12,11 +12,22 @@ import (
 // timing shows how long the calls of one type took: percentiles of the whole session and charts of the latest calls.
 type timing struct {
 	*scene
-	scale scale
+	scale   scale
+	figures console.Timing // the percentiles as shown, which rest a little while calls arrive
+	since   time.Time      // since when they are shown; zero when they may change at once
 }
 
-// load settles the scale of the chart. It is called when the journal changed.
+// figureRest is how long percentiles stay as they are, so that they can be read.
+const figureRest = time.Second / 2
+
+// load settles the percentiles and the scale of the chart. It is called when the journal changed.
 func (v *timing) load() {
+	switch {
+	case v.timing.Type != v.figures.Type:
+		v.figures, v.since = v.timing, time.Time{}
+	case v.timing.Calls != v.figures.Calls && v.now.Sub(v.since) >= figureRest:
+		v.figures, v.since = v.timing, v.now
+	}
 	v.scale.fit(v.timing.Type, v.timing.Points, v.now)
 }
 
@@ -49,7 +60,7 @@ func (v *timing) View(w, h int) []string {
 	case h <= 2:
 		v.oneLine(p)
 	default:
-		v.figures(p, h)
+		v.pairs(p, h)
 	}
 	last := v.lastLine(in)
 	rows := v.sparkRows(p.left())
@@ -76,7 +87,7 @@ func (v *timing) empty(p *page) {
 
 // oneLine is for a pane of two lines.
 func (v *timing) oneLine(p *page) {
-	t, tm := v.theme, v.timing
+	t, tm := v.theme, v.figures
 	l := (&line{}).put(&t.Text, " ")
 	v.figure(l, "p50", tm.P50, &t.Strong).put(&t.Text, "  ")
 	v.figure(l, "p99", tm.P99, &t.Text).put(&t.Text, "  ")
@@ -92,10 +103,10 @@ func (v *timing) figure(l *line, name string, d time.Duration, style *theme.Styl
 	return l.put(&v.theme.Muted, name+" ").put(style, cell)
 }
 
-func (v *timing) good() int { return v.timing.Calls - v.timing.Failed }
+func (v *timing) good() int { return v.figures.Calls - v.figures.Failed }
 
-func (v *timing) figures(p *page, h int) {
-	t, tm := v.theme, v.timing
+func (v *timing) pairs(p *page, h int) {
+	t, tm := v.theme, v.figures
 	row := func(a string, da time.Duration, style *theme.Style, b string, db time.Duration) {
 		l := (&line{}).put(&t.Text, " ")
 		v.figure(l, a, da, style).put(&t.Text, "   ")
@@ -117,7 +128,7 @@ func (v *timing) figures(p *page, h int) {
 // serverLine tells the server's own time to the nanosecond: that of the shown call, or of the last one that has it.
 func (v *timing) serverLine(p *page) {
 	t := v.theme
-	value, word := short(v.timing.ServerP50, t.ASCII), "p50"
+	value, word := short(v.figures.ServerP50, t.ASCII), "p50"
 	if v.cost.Number > 0 {
 		value, word = nanos(v.cost.Server), "#"+strconv.Itoa(v.cost.Number)
 	}
@@ -146,7 +157,7 @@ type named struct{ name, value string }
 
 // spread is the range of the server's own time in whole nanoseconds; the median comes from a histogram and is shown as exact as that.
 func (v *timing) spread() []named {
-	tm := v.timing
+	tm := v.figures
 	return []named{
 		{"min", nanos(tm.ServerMin)},
 		{"max", nanos(tm.ServerMax)},
@@ -156,7 +167,7 @@ func (v *timing) spread() []named {
 
 // wideFigures sets the percentiles side by side, and the server's time below in the same columns.
 func (v *timing) wideFigures(p *page, h int) {
-	t, tm := v.theme, v.timing
+	t, tm := v.theme, v.figures
 	names := []string{"min", "p50", "p90", "p95", "p99", "max"}
 	values := []time.Duration{tm.Min, tm.P50, tm.P90, tm.P95, tm.P99, tm.Max}
 	step := (p.w - 2) / len(names)
