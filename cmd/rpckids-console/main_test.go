@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -108,19 +109,19 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	case <-time.After(30 * time.Second):
 		ts.Fatalf("rpckids-server did not start")
 	}
-	running[ts] = s
+	running.Store(ts, s)
 	ts.Defer(func() { unserve(ts, false, nil) })
 }
 
-// running has the server of each script; scripts run in turn.
-var running = map[*testscript.TestScript]*served{}
+// running has the *served of each *testscript.TestScript; scripts run side by side.
+var running sync.Map
 
 func unserve(ts *testscript.TestScript, neg bool, args []string) {
-	s := running[ts]
-	if s == nil {
+	v, ok := running.LoadAndDelete(ts)
+	if !ok {
 		return
 	}
-	delete(running, ts)
+	s := v.(*served)
 	ts.Check(s.cmd.Process.Signal(syscall.SIGTERM))
 	<-s.eof
 	err := s.cmd.Wait()
