@@ -81,7 +81,7 @@ func serverCure(e *rpcclient.Error) (exit console.Exit, hint string) {
 	case rpcclient.NotFound, rpcclient.Unimplemented:
 		return console.ExitServer, "services lists what is known here"
 	case rpcclient.InvalidArgument:
-		return console.ExitServer, "register what it takes, as in rpc fib int: then it is checked before it is sent"
+		return console.ExitServer, "change the payload as it says and send it again"
 	case rpcclient.Internal:
 		return console.ExitServer, "the server's log says more"
 	}
