@@ -1,11 +1,14 @@
 package rpcserver
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,7 +52,7 @@ func FuzzDecode(f *testing.F) {
 		agrees[int64](t, payload)
 		agrees[string](t, payload)
 		agrees[any](t, payload)
-		agrees[json.RawMessage](t, payload)
+		agrees[json.RawMessage](t, bytes.TrimSpace(payload)) // it keeps the space around it, which encoding/json drops
 		agrees[struct {
 			A int
 			B *string
@@ -58,22 +61,33 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// plainly is json.Unmarshal for numbers of any size, where the type leaves them as they are.
+func plainly(payload []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.UseNumber()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("more than one value")
+	}
+	return nil
+}
+
 func agrees[T any](t *testing.T, payload []byte) {
 	t.Helper()
 	var got, want T
 	d := newDecoder[T]()
 	err := d.decode(payload, &got)
-	plain := json.Unmarshal(payload, &want)
+	plain := plainly(payload, &want)
 	if err == nil && plain != nil && len(strings.TrimSpace(string(payload))) > 0 {
 		t.Fatalf("%q is no %T (%v) and was taken", payload, got, plain)
 	}
 	if e, ok := errors.AsType[*Error](err); err != nil && (!ok || e.Code != InvalidArgument || len(e.Message) > 1000) {
 		t.Fatalf("%q: got %v, want a short invalid_argument", payload, err)
 	}
-	if _, dynamic := any(&got).(*any); err == nil && plain == nil && !dynamic && fmt.Sprintf("%#v", got) != fmt.Sprintf("%#v", want) {
-		if !strings.Contains(fmt.Sprintf("%#v", got), "0x") { // a pointer
-			t.Fatalf("%q: got %#v, want %#v", payload, got, want)
-		}
+	if err == nil && plain == nil && !reflect.DeepEqual(got, want) {
+		t.Fatalf("%q: got %#v, want %#v", payload, got, want)
 	}
 }
 
