@@ -21,8 +21,6 @@ const (
 
 var formatNames = []string{"text", "json", "jsonl", "raw"}
 
-func (f Format) String() string { return formatNames[f] }
-
 // ParseFormat returns the format of that name. Its error is an *Error.
 func ParseFormat(name string) (Format, error) {
 	for i, n := range formatNames {

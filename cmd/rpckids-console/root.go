@@ -56,8 +56,7 @@ func (p *program) connectCommand() *cobra.Command {
 			return p.connect(c.Context(), prompt, keepGoing)
 		},
 	}
-	c.Flags().BoolVar(&prompt, "repl", false, "the prompt instead of the dashboard")
-	c.Flags().BoolVar(&keepGoing, "keep-going", false, "a script goes on after a failure; the first exit code is the program's")
+	talkFlags(c, &prompt, &keepGoing)
 	return c
 }
 
@@ -98,9 +97,14 @@ func (p *program) demoCommand() *cobra.Command {
 			return p.talk(c.Context(), s, demoTour, prompt, keepGoing)
 		},
 	}
-	c.Flags().BoolVar(&prompt, "repl", false, "the prompt instead of the dashboard")
-	c.Flags().BoolVar(&keepGoing, "keep-going", false, "a script goes on after a failure; the first exit code is the program's")
+	talkFlags(c, &prompt, &keepGoing)
 	return c
+}
+
+// talkFlags declares the flags of the commands that end in talk.
+func talkFlags(c *cobra.Command, prompt, keepGoing *bool) {
+	c.Flags().BoolVar(prompt, "repl", false, "the prompt instead of the dashboard")
+	c.Flags().BoolVar(keepGoing, "keep-going", false, "a script goes on after a failure; the first exit code is the program's")
 }
 
 // once runs one command of the session and ends.

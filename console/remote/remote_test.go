@@ -100,7 +100,7 @@ func TestFailures(t *testing.T) {
 	}{
 		{"bad target", "one two", nil, nil, console.ExitUsage, "usage", "one two", "localhost:8888"},
 		{"refused", closed.Addr().String(), nil, nil, console.ExitConnect, "unavailable", "refused", "rpckids-server"},
-		{"unknown host", "no-such-host.invalid:1", nil, nil, console.ExitConnect, "unavailable", "no-such-host.invalid", "check the name"},
+		{"unknown host", "no..such.host:1", nil, nil, console.ExitConnect, "unavailable", "no..such.host", "check the name"},
 		{"another protocol", "", func(c *peer.Conn, _ peer.Message) { c.Send([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }, nil,
 			console.ExitConnection, "connection_lost", "HTTP", "rpckids-server"},
 		{"hangs up", "", peer.HangUp, nil, console.ExitConnection, "connection_lost", "closed", "connects again"},

@@ -53,8 +53,7 @@ type Screen struct {
 	raw     bytes.Buffer
 	changed chan struct{} // closed and replaced with each output
 	visible bool          // the cursor
-	bells   int
-	closed  bool // tty is closed
+	closed  bool          // tty is closed
 }
 
 // Start runs a command in a new terminal of the given size and ends both with the test. The command's environment is made
@@ -76,7 +75,6 @@ func Start(t testing.TB, size Size, env []string, command ...string) *Screen {
 		changed: make(chan struct{}), ended: make(chan struct{}), read: make(chan struct{}),
 	}
 	s.em.SetCallbacks(vt.Callbacks{ // called while the emulator is written to, so mu is held
-		Bell:             func() { s.bells++ },
 		CursorVisibility: func(v bool) { s.visible = v },
 	})
 	s.cmd = exec.Command(command[0], command[1:]...)

@@ -28,17 +28,6 @@ func (s *Screen) Row(i int) string {
 	return s.rowLocked(i)
 }
 
-// All is what scrolled off the screen at the top, then the screen.
-func (s *Screen) All() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var lines []string
-	for _, line := range s.em.Scrollback().Lines() {
-		lines = append(lines, join(len(line), func(x int) *uv.Cell { return &line[x] }))
-	}
-	return strings.Join(append(lines, s.rowsLocked()...), "\n")
-}
-
 // Cursor is the cursor's column and row, counted from 0.
 func (s *Screen) Cursor() (x, y int) {
 	s.mu.Lock()
@@ -61,25 +50,11 @@ func (s *Screen) AltScreen() bool {
 	return s.em.IsAltScreen()
 }
 
-// Bells is how often the terminal's bell rang.
-func (s *Screen) Bells() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.bells
-}
-
 // Raw is a copy of all bytes that the program wrote.
 func (s *Screen) Raw() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return bytes.Clone(s.raw.Bytes())
-}
-
-// ANSI is the screen with its colours, as escape sequences: the input of a program that makes pictures.
-func (s *Screen) ANSI() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.em.Render()
 }
 
 // Picture is the screen in a frame with the cursor's place, for messages.
