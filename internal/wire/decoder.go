@@ -4,14 +4,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"sync"
+	"math"
 	"unicode/utf8"
 )
-
-// readSize is what a decoder takes to begin with: enough for a batch of small messages, little enough for an idle connection.
-const readSize = 8 << 10
-
-var buffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 // A LengthError says that a peer declared a length that no message may have.
 type LengthError struct {
@@ -35,57 +30,13 @@ func (e *LengthError) Error() string {
 type Decoder struct {
 	Max int // bytes of a type or a payload; 0 means MaxString
 
-	buf    []byte
-	r, w   int  // buf[r:w] has not been decoded
+	readBuffer
 	gaveUp bool // see GiveUp
 	repair repair
 }
 
 // Space returns where the next read puts its bytes; it is never empty. It ends the life of all messages returned so far.
-func (d *Decoder) Space() []byte {
-	if d.r == d.w {
-		d.r, d.w = 0, 0
-		if len(d.buf) > readSize { // one large message has passed: do not hold its memory for the small ones after it
-			d.buf = nil
-		}
-	}
-	if d.buf == nil {
-		d.buf = buffers.Get().(*[readSize]byte)[:]
-	}
-	if d.w < len(d.buf) {
-		return d.buf[d.w:]
-	}
-	if d.r > 0 {
-		d.w = copy(d.buf, d.buf[d.r:d.w])
-		d.r = 0
-		return d.buf[d.w:]
-	}
-	grown := make([]byte, 2*len(d.buf))
-	copy(grown, d.buf[:d.w])
-	d.free()
-	d.buf = grown
-	return d.buf[d.w:]
-}
-
-// Fed says that n bytes were put where Space said.
-func (d *Decoder) Fed(n int) { d.w += n }
-
-// Buffered returns how many bytes wait to be decoded: more than zero means half a message.
-func (d *Decoder) Buffered() int { return d.w - d.r }
-
-// Release gives the buffer back if nothing is in it, so that an idle connection holds none.
-func (d *Decoder) Release() {
-	if d.r == d.w {
-		d.free()
-		d.buf, d.r, d.w = nil, 0, 0
-	}
-}
-
-func (d *Decoder) free() {
-	if len(d.buf) == readSize {
-		buffers.Put((*[readSize]byte)(d.buf))
-	}
-}
+func (d *Decoder) Space() []byte { return d.space(math.MaxInt) } // a message's length is judged before its bytes are waited for
 
 // GiveUp ends the wait for the rest of a payload whose length may count UTF-16 units: call it at the end of the stream
 // or when the message's time is over, then call Next again. It does nothing for a message that is simply not complete.

@@ -7,5 +7,15 @@
 //
 // [Begin] and [End] write a message; a [Decoder] reads them; [ParseMark] and [AppendMark] handle what our own request ids carry;
 // [Sniff] tells from a connection's first byte what the peer speaks; [Error] is the one error that crosses the wire.
+//
+// Version 2 is ours: frames of many streams, after a magic of four bytes and SETTINGS from each side:
+//
+//	kind and flags | stream | length | payload          a byte, two varints, at most 64 KiB
+//
+// [AppendFrame] writes a frame, a [FrameDecoder] reads them. What stands in a payload has a pair of functions for each kind, as
+// [AppendOpen] and [ParseOpen]; metadata is a block, written by [AppendField] and [AppendBlock], read by [CutBlock] and [Fields].
+// What a peer may not do is a [Breach]. An [Algorithm] compresses messages.
+//
+// [Dissect] names every byte of either version, for people.
 // docs/PROTOCOL.md is the specification.
 package wire

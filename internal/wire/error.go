@@ -117,3 +117,33 @@ func ErrorTypeV1(e *Error) string {
 	}, text)
 	return "error." + e.Code.String() + ": " + text
 }
+
+// FieldProblem says what is wrong with one field of a payload.
+type FieldProblem struct {
+	Field   string `json:"field"`   // a path, as in "items[3].name"; empty for the value as a whole
+	At      int    `json:"at"`      // the byte of the payload where it stands, from 0
+	Problem string `json:"problem"` // what is wrong, for a person
+}
+
+// violations are the details of an invalid_argument error.
+type violations struct {
+	Violations []FieldProblem `json:"violations"`
+}
+
+// ViolationDetails returns the details that say what is wrong with which fields; nil for no problems.
+func ViolationDetails(problems []FieldProblem) json.RawMessage {
+	if len(problems) == 0 {
+		return nil
+	}
+	b, _ := json.Marshal(violations{problems}) // of strings and ints: cannot fail
+	return b
+}
+
+// Violations reads what ViolationDetails wrote; nil if the details say something else.
+func Violations(details json.RawMessage) []FieldProblem {
+	var v violations
+	if json.Unmarshal(details, &v) != nil {
+		return nil
+	}
+	return v.Violations
+}

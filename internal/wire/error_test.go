@@ -103,3 +103,22 @@ func FuzzSniff(f *testing.F) {
 		}
 	})
 }
+
+func TestViolations(t *testing.T) {
+	want := []FieldProblem{{Field: "exp", At: 9, Problem: `want int, got "x"`}, {Problem: "empty"}}
+	details := ViolationDetails(want)
+	if got, w := string(details), `{"violations":[{"field":"exp","at":9,"problem":"want int, got \"x\""},{"field":"","at":0,"problem":"empty"}]}`; got != w {
+		t.Errorf("got %s, want %s", got, w)
+	}
+	if got := Violations(details); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := ViolationDetails(nil); got != nil {
+		t.Errorf("no problems: got %s", got)
+	}
+	for _, details := range []string{"", "null", "7", `{"pattern":"stream"}`, `{"violations":7}`, `{"violations":[{"at":"x"}]}`} {
+		if got := Violations(json.RawMessage(details)); got != nil {
+			t.Errorf("%q: got %+v", details, got)
+		}
+	}
+}

@@ -14,10 +14,13 @@ type golden struct {
 	frame []byte
 }
 
-// goldens reads testdata/v1.txt: name | direction | hex | meaning.
-func goldens(t testing.TB) []golden {
+// goldens are the frames of version 1.
+func goldens(t testing.TB) []golden { return readGoldens(t, "testdata/v1.txt", 14) }
+
+// readGoldens reads a file of lines: name | direction | hex | meaning.
+func readGoldens(t testing.TB, file string, least int) []golden {
 	t.Helper()
-	f, err := os.Open("testdata/v1.txt")
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +37,7 @@ func goldens(t testing.TB) []golden {
 		}
 		all = append(all, golden{cols[0], b})
 	}
-	if len(all) < 14 {
+	if len(all) < least {
 		t.Fatalf("only %d golden frames", len(all))
 	}
 	return all
