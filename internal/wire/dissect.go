@@ -33,6 +33,7 @@ const (
 // and together they are all of b, whatever b is.
 func Dissect(p Protocol, b []byte) []Part {
 	d := dissector{b: b}
+	d.messages.buf, d.messages.w, d.messages.Max = b, len(b), len(b)
 	for d.at < len(b) && !d.bad {
 		switch {
 		case p == V2:
@@ -46,10 +47,11 @@ func Dissect(p Protocol, b []byte) []Part {
 }
 
 type dissector struct {
-	b     []byte
-	at    int
-	parts []Part
-	bad   bool
+	b        []byte
+	at       int
+	parts    []Part
+	bad      bool
+	messages Decoder // of version 1: over all of b, never fed
 }
 
 // take makes a part of the next n bytes and returns them; what is not there makes a bad part of the rest.
@@ -84,16 +86,10 @@ func (d *dissector) note(format string, args ...any) {
 
 // message dissects one message of version 1. Where its payload ends the decoder knows: a length may count UTF-16 units.
 func (d *dissector) message() {
-	var dec Decoder
-	for feed := d.b[d.at:]; len(feed) > 0; {
-		n := copy(dec.Space(), feed)
-		dec.Fed(n)
-		feed = feed[n:]
-	}
-	m, ok, err := dec.Next()
-	if !ok && dec.Repairing() {
-		dec.GiveUp()
-		m, ok, err = dec.Next()
+	m, ok, err := d.messages.Next()
+	if !ok && d.messages.Repairing() {
+		d.messages.GiveUp()
+		m, ok, err = d.messages.Next()
 	}
 	if err != nil || !ok {
 		why := "half a message"
@@ -142,11 +138,10 @@ func idNote(id []byte) string {
 
 // frame dissects one frame of version 2, or the magic before the first.
 func (d *dissector) frame() {
-	if strings.HasPrefix(string(d.b[d.at:]), Magic) {
+	if string(d.b[d.at:min(d.at+len(Magic), len(d.b))]) == Magic {
 		d.take(len(Magic), RoleHead, "magic", "version 2")
 		return
 	}
-	start := d.at
 	first := d.b[d.at]
 	kind, flags := Kind(first>>4), Flags(first&15)
 	d.take(1, RoleHead, "kind", "%s%s", kind, flagNote(kind, flags))
@@ -162,16 +157,11 @@ func (d *dissector) frame() {
 		d.rest(fmt.Sprintf("%d of %d bytes", len(d.b)-d.at, n))
 		return
 	}
-	var dec FrameDecoder
-	whole := d.b[start : d.at+int(n)]
-	for feed := whole; len(feed) > 0; {
-		m := copy(dec.Space(), feed)
-		dec.Fed(m)
-		feed = feed[m:]
-	}
-	if _, _, err := dec.Next(); err != nil {
-		d.rest(err.Error())
-		return
+	for _, err := range []error{checkFirst(kind, flags), checkStream(kind, stream), checkLength(kind, flags, n)} {
+		if err != nil {
+			d.rest(err.Error())
+			return
+		}
 	}
 	inside := dissector{b: d.b[:d.at+int(n)], at: d.at, parts: d.parts}
 	inside.payload(kind, flags)

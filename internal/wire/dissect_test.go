@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -90,6 +91,23 @@ func TestDissectAnything(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Time grows with the bytes, not with their square: a trace may hold thousands of frames.
+func BenchmarkDissect(b *testing.B) {
+	frame, at := Begin(nil, []byte("1"), []byte("fib"))
+	v1 := bytes.Repeat(End(append(frame, "10"...), at), 10_000)
+	v2 := bytes.Repeat(AppendFrame(nil, KindData, 0, 1, []byte("89")), 10_000)
+	for _, tt := range []struct {
+		p     Protocol
+		bytes []byte
+	}{{V1, v1}, {V2, v2}} {
+		b.Run(tt.p.String(), func(b *testing.B) {
+			for b.Loop() {
+				Dissect(tt.p, tt.bytes)
+			}
+		})
+	}
 }
 
 func FuzzDissect(f *testing.F) {
