@@ -110,7 +110,7 @@ func TestJavaTextCutShort(t *testing.T) {
 				if closes {
 					p.closeWrite()
 				}
-				p.want(`1;e error.invalid_argument: not JSON at byte 4: unexpected end of JSON input {"code":"invalid_argument","message":"not JSON at byte 4: unexpected end of JSON input"}`)
+				p.want(`1;e error.invalid_argument: not JSON at byte 4: unexpected end of JSON input {"code":"invalid_argument","message":"not JSON at byte 4: unexpected end of JSON input","details":{"violations":[{"field":"","at":4,"problem":"not JSON: unexpected end of JSON input"}]}}`)
 				p.wantEnd()
 				if waited := time.Since(start); !closes && waited < 10*time.Second {
 					t.Errorf("gave up after %v, want 10s", waited)
@@ -138,43 +138,48 @@ func (l *limited) Validate() error {
 var wrongCalls = []struct {
 	name, typ, payload string
 	code, message      string
+	violation          *rpcserver.Violation
 }{
-	{"unknown type", "nope", "1", "not_found", `no service "nope"`},
-	{"nearly known type", "fob", "1", "not_found", `no service "fob", did you mean "fib"?`},
-	{"reserved type", "!services", "null", "not_found", `no service "!services"`},
-	{"type that moves the cursor", "\x1b[2J", "1", "not_found", `no service "\x1b[2J"`},
-	{"endless type", strings.Repeat("x", 300), "1", "not_found", `no service "` + strings.Repeat("x", 64) + `..."`},
-	{"empty type", "", "1", "not_found", `no service ""`},
-	{"not JSON", "fib", "{oops", "invalid_argument", "not JSON at byte 1: invalid character 'o' looking for beginning of object key string"},
-	{"two values", "fib", "1 2", "invalid_argument", "not JSON at byte 2: invalid character '2' after top-level value"},
-	{"two objects", "any", "{} {}", "invalid_argument", "not JSON at byte 3: invalid character '{' after top-level value"},
-	{"wrong type", "fib", `"x"`, "invalid_argument", "at byte 0: want int, got string"},
-	{"fraction", "fib", `1.5`, "invalid_argument", "at byte 0: want int, got number 1.5"},
-	{"too large", "fib", `92233720368547758070`, "invalid_argument", "at byte 0: want int, got number 92233720368547758070"},
-	{"wrong field", "exp", `{"base":2, "exp": "10"}`, "invalid_argument", `field "exp" at byte 18: want int, got string`},
-	{"object in a field", "exp", `{"base":{"a":1},"exp":1}`, "invalid_argument", `field "base" at byte 8: want int, got object`},
-	{"null", "fib", `null`, "invalid_argument", "the payload is null, want int"},
-	{"null with space", "fib", " null\n", "invalid_argument", "the payload is null, want int"},
-	{"nothing", "fib", ``, "invalid_argument", "the payload is empty, want int"},
-	{"null for an object", "exp", `null`, "invalid_argument", "the payload is null, want object"},
-	{"null field", "exp", `{"exp":1, "base": null}`, "invalid_argument", `field "base" at byte 18: want int, got null`},
-	{"null in a list", "limited", `{"list":[1,null]}`, "invalid_argument", `field "list.1" at byte 11: want int, got null`},
-	{"not UTF-8", "echo", "\"a\xff\"", "invalid_argument", "byte 2 is not UTF-8"},
-	{"refused by Validate", "limited", `{"n":6}`, "invalid_argument", "n is 6, want at most 5"},
-	{"refused by its own Validate", "exp", `{"base":2,"exp":-1}`, "invalid_argument", "exp is -1, want 0 to 1000000"},
-	{"out of range", "fib", "92", "invalid_argument", "n is 92, want 0 to 91"},
-	{"handler's error", "broken", "1", "unknown", "no luck"},
-	{"handler's typed error", "fail", `{"code":"unavailable","message":"gone"}`, "unavailable", "gone"},
-	{"wrapped typed error", "wrapped", `1`, "aborted", "inner"},
-	{"nil typed error", "nilerror", `1`, "unknown", "the handler returned a nil error of type *Error"},
-	{"canceled", "canceled", `1`, "canceled", "context canceled"},
-	{"panic", "panics", "1", "internal", "service panics failed; its server's log says more"},
-	{"goroutine ended", "exits", "1", "internal", "service exits failed; its server's log says more"},
-	{"quick panic", "quickpanics", "1", "internal", "service quickpanics failed; its server's log says more"},
-	{"reply is no JSON", "notjson", "{", "internal", "the reply is not JSON"},
-	{"reply is not UTF-8", "notjson", "\"\xff\"", "internal", "the reply is not JSON"},
-	{"reply cannot be JSON", "func", "1", "internal", "the reply cannot be written as JSON: json: unsupported type: func()"},
-	{"reply too large", "big", "1048577", "resource_exhausted", "the reply has 1048579 bytes, the limit is 1048576"},
+	{"unknown type", "nope", "1", "not_found", `no service "nope"`, nil},
+	{"nearly known type", "fob", "1", "not_found", `no service "fob", did you mean "fib"?`, nil},
+	{"reserved type", "!service", "null", "not_found", `no service "!service"`, nil},
+	{"type that moves the cursor", "\x1b[2J", "1", "not_found", `no service "\x1b[2J"`, nil},
+	{"endless type", strings.Repeat("x", 300), "1", "not_found", `no service "` + strings.Repeat("x", 64) + `..."`, nil},
+	{"empty type", "", "1", "not_found", `no service ""`, nil},
+	{"not JSON", "fib", "{oops", "invalid_argument", "not JSON at byte 1: invalid character 'o' looking for beginning of object key string", at("", 1, "not JSON: invalid character 'o' looking for beginning of object key string")},
+	{"two values", "fib", "1 2", "invalid_argument", "not JSON at byte 2: invalid character '2' after top-level value", at("", 2, "not JSON: invalid character '2' after top-level value")},
+	{"two objects", "any", "{} {}", "invalid_argument", "not JSON at byte 3: invalid character '{' after top-level value", at("", 3, "not JSON: invalid character '{' after top-level value")},
+	{"wrong type", "fib", `"x"`, "invalid_argument", "at byte 0: want int, got string", at("", 0, "want int, got string")},
+	{"fraction", "fib", `1.5`, "invalid_argument", "at byte 0: want int, got number 1.5", at("", 0, "want int, got number 1.5")},
+	{"too large", "fib", `92233720368547758070`, "invalid_argument", "at byte 0: want int, got number 92233720368547758070", at("", 0, "want int, got number 92233720368547758070")},
+	{"wrong field", "exp", `{"base":2, "exp": "10"}`, "invalid_argument", `field "exp" at byte 18: want int, got string`, at("exp", 18, "want int, got string")},
+	{"object in a field", "exp", `{"base":{"a":1},"exp":1}`, "invalid_argument", `field "base" at byte 8: want int, got object`, at("base", 8, "want int, got object")},
+	{"null", "fib", `null`, "invalid_argument", "the payload is null, want int", at("", 0, "the payload is null, want int")},
+	{"null with space", "fib", " null\n", "invalid_argument", "the payload is null, want int", at("", 1, "the payload is null, want int")},
+	{"nothing", "fib", ``, "invalid_argument", "the payload is empty, want int", at("", 0, "the payload is empty, want int")},
+	{"null for an object", "exp", `null`, "invalid_argument", "the payload is null, want object", at("", 0, "the payload is null, want object")},
+	{"null field", "exp", `{"exp":1, "base": null}`, "invalid_argument", `field "base" at byte 18: want int, got null`, at("base", 18, "want int, got null")},
+	{"null in a list", "limited", `{"list":[1,null]}`, "invalid_argument", `field "list[1]" at byte 11: want int, got null`, at("list[1]", 11, "want int, got null")},
+	{"not UTF-8", "echo", "\"a\xff\"", "invalid_argument", "byte 2 is not UTF-8", at("", 2, "not UTF-8")},
+	{"refused by Validate", "limited", `{"n":6}`, "invalid_argument", "n is 6, want at most 5", nil},
+	{"refused by its own Validate", "exp", `{"base":2,"exp":-1}`, "invalid_argument", "exp is -1, want 0 to 1000000", at("exp", 16, "is -1, want 0 to 1000000")},
+	{"out of range", "fib", "92", "invalid_argument", "n is 92, want 0 to 91", nil},
+	{"handler's error", "broken", "1", "unknown", "no luck", nil},
+	{"handler's typed error", "fail", `{"code":"unavailable","message":"gone"}`, "unavailable", "gone", nil},
+	{"wrapped typed error", "wrapped", `1`, "aborted", "inner", nil},
+	{"nil typed error", "nilerror", `1`, "unknown", "the handler returned a nil error of type *Error", nil},
+	{"canceled", "canceled", `1`, "canceled", "context canceled", nil},
+	{"panic", "panics", "1", "internal", "service panics failed; its server's log says more", nil},
+	{"goroutine ended", "exits", "1", "internal", "service exits failed; its server's log says more", nil},
+	{"quick panic", "quickpanics", "1", "internal", "service quickpanics failed; its server's log says more", nil},
+	{"reply is no JSON", "notjson", "{", "internal", "the reply is not JSON", nil},
+	{"reply is not UTF-8", "notjson", "\"\xff\"", "internal", "the reply is not JSON", nil},
+	{"reply cannot be JSON", "func", "1", "internal", "the reply cannot be written as JSON: json: unsupported type: func()", nil},
+	{"reply too large", "big", "1048577", "resource_exhausted", "the reply has 1048579 bytes, the limit is 1048576", nil},
+}
+
+func at(field string, at int, problem string) *rpcserver.Violation {
+	return &rpcserver.Violation{Field: field, At: at, Problem: problem}
 }
 
 // TestErrors goes through what can be wrong with a call, once as a peer of ours, whose connection stays, and once as a peer of the
@@ -185,7 +190,11 @@ func TestErrors(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := inMemory(t, nil, 0)
 				register(h.s)
-				text := string(wire.AppendError(nil, rpcserver.Errorf(mustCode(t, test.code), "%s", test.message)))
+				e := rpcserver.Errorf(mustCode(t, test.code), "%s", test.message)
+				if test.violation != nil {
+					e.Details = rpcserver.Invalid(*test.violation).Details
+				}
+				text := string(wire.AppendError(nil, e))
 
 				p := h.visit()
 				p.send(ours, test.typ, test.payload)
@@ -196,7 +205,7 @@ func TestErrors(t *testing.T) {
 
 				p = h.visit()
 				p.send("an id", test.typ, test.payload)
-				p.want("an id;e " + wire.ErrorTypeV1(rpcserver.Errorf(mustCode(t, test.code), "%s", test.message)) + " " + text)
+				p.want("an id;e " + wire.ErrorTypeV1(e) + " " + text)
 				p.wantEnd()
 			})
 		})

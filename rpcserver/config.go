@@ -24,9 +24,18 @@ type Config struct {
 	// MaxMessage is the largest type name or payload in bytes, in both directions. 0 or less means 1 MiB, which is all that the
 	// original's programs take; more than 1 GiB means 1 GiB.
 	MaxMessage int
-	// MaxConnMemory is how many bytes of requests are held for one connection before its reader pauses.
-	// 0 or less means 16 MiB; less than MaxMessage means MaxMessage.
+	// MaxConnMemory is how many bytes of requests and items are held for one connection before its reader pauses; on version 2, before the
+	// stream that would bring more fails. As much may wait to be sent, or what all workers can answer if that is more. 0 or less means 16 MiB;
+	// less than MaxMessage means MaxMessage.
 	MaxConnMemory int
+	// MaxStreams is how many calls and streams a peer of version 2 may have open at once on a connection. 0 or less means 512; more
+	// than a million means a million.
+	MaxStreams int
+	// Window is how many bytes of items a stream's caller may send before they are taken, on version 2. 0 means 64 KiB, which is also the
+	// least; more than 1 GiB means 1 GiB.
+	Window int
+	// V1Only switches version 2 of the wire off.
+	V1Only bool
 	// Logger gets a line per connection and per message. nil is silent and costs nothing.
 	Logger *slog.Logger
 	// Observer is told what happens. nil costs nothing.
@@ -60,6 +69,8 @@ func (c *Config) withDefaults() Config {
 	d.HalfMessage = positive(d.HalfMessage, 10*time.Second)
 	d.WriteStall = positive(d.WriteStall, 10*time.Second)
 	d.MaxMessage = min(positive(d.MaxMessage, wire.MaxString), 1<<30)
+	d.MaxStreams = min(positive(d.MaxStreams, 512), 1_000_000)
+	d.Window = min(max(d.Window, wire.MinWindow), 1<<30)
 	d.MaxConnMemory = max(positive(d.MaxConnMemory, 16<<20), d.MaxMessage)
 	return d
 }

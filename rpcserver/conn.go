@@ -14,18 +14,19 @@ import (
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
-// conn is one connection. Its own goroutine reads; calls are answered by whoever ran them.
+// conn is one connection. Its own goroutine reads; calls are answered by whoever ran them. It speaks version 1, until a first byte
+// says that it speaks version 2: then all that is below but its life is the business of v2.
 type conn struct {
 	s      *Server
 	nc     net.Conn
 	socket *socket   // nil unless nc is a socket that can be tried without waiting
 	trier  tryWriter // nil if every write may wait
 	ctx    context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 
 	// The reader's own.
 	dec      wire.Decoder
-	first    byte      // of what was read last
+	came     []byte    // what was read last, in dec's buffer
 	batch    calls     // of this read, for the workers
 	half     time.Time // since when the message that is half there counts as waiting
 	armed    time.Time // the read deadline that is set
@@ -44,6 +45,7 @@ type conn struct {
 	last          []byte     // errors for a peer of the original protocol: written before the connection closes
 	why           Reason     // why reading ends; "" while it goes on
 	dead          bool       // nc is closed
+	v2            *v2        // nil on version 1; set once
 	idle          time.Time  // since when nothing has been in flight
 	wake          chan struct{}
 	failureLogged time.Time
@@ -54,7 +56,7 @@ type conn struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{s: s, nc: nc, idle: time.Now()}
 	c.dec.Max = s.config.MaxMessage
-	c.ctx, c.cancel = context.WithCancel(s.ctx)
+	c.ctx, c.cancel = context.WithCancelCause(s.ctx)
 	if c.socket = newSocket(nc, &c.dec); c.socket != nil {
 		c.trier = c.socket
 	} else if t, ok := nc.(tryWriter); ok {
@@ -73,7 +75,7 @@ func (c *conn) serve() {
 	why := Lost // stands when a handler ends this goroutine
 	defer func() { c.leave(why) }()
 	why = c.end(c.read())
-	if why.peaceful() {
+	if why.peaceful() && c.v2 == nil {
 		c.settle(why)
 	}
 }
@@ -87,11 +89,16 @@ func (c *conn) read() Reason {
 		n, err := c.fill()
 		if n > 0 {
 			if !greeted {
-				if why := c.greet(); why != "" {
+				p, why := c.greet()
+				switch {
+				case why != "":
 					return why
+				case p == wire.V2:
+					return c.speakV2()
 				}
 				greeted = true
 			}
+			c.came = nil // an idle connection gives its buffer back
 			if why := c.take(); why != "" {
 				return why
 			}
@@ -142,12 +149,12 @@ func (c *conn) roomLocked() bool {
 // fill reads once into the decoder.
 func (c *conn) fill() (n int, err error) {
 	if c.socket != nil {
-		n, c.first, err = c.socket.read()
-		return n, err
+		c.came, err = c.socket.read()
+		return len(c.came), err
 	}
 	b := c.dec.Space()
 	n, err = c.nc.Read(b)
-	c.first = b[0]
+	c.came = b[:n]
 	c.dec.Fed(n)
 	return n, err
 }
@@ -194,28 +201,20 @@ func (c *conn) idleSince(now time.Time) bool {
 	return c.s.config.Idle > 0 && c.inFlight == 0 && !now.Before(c.idle.Add(c.s.config.Idle))
 }
 
-// greet looks at the first byte that came; "" means go on.
-func (c *conn) greet() Reason {
-	switch p := wire.Sniff(c.first); p {
-	case wire.V1:
-		return ""
-	case wire.HTTP:
-		c.mu.Lock()
-		c.last = append(c.last, answerHTTP...)
-		c.mu.Unlock()
-		return WasHTTP
-	default:
-		c.detail = p.String() + ", first byte " + quote([]byte{c.first})
-		return NotOurs
+// stop ends the reading; calls that run are answered. On version 2 the peer is told that it has so much time left; 0 means that
+// nobody knows.
+func (c *conn) stop(why Reason, left time.Duration) {
+	c.end(why)
+	if v := c.version2(); v != nil {
+		v.stop(left)
 	}
 }
 
-const textHTTP = "this port speaks rpckids, not HTTP\n"
-
-const answerHTTP = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 35\r\nConnection: close\r\n\r\n" + textHTTP
-
-// stop ends the reading; calls that run are answered.
-func (c *conn) stop(why Reason) { c.end(why) }
+func (c *conn) version2() *v2 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.v2
+}
 
 // end notes why reading ends and returns the first reason that was noted.
 func (c *conn) end(why Reason) Reason {
@@ -227,27 +226,32 @@ func (c *conn) end(why Reason) Reason {
 func (c *conn) endLocked(why Reason) Reason {
 	if c.why == "" {
 		c.why = why
-		c.nc.SetReadDeadline(time.Unix(1, 0)) // the reader may be waiting for bytes
+		if c.v2 == nil {
+			c.nc.SetReadDeadline(time.Unix(1, 0)) // the reader may be waiting for bytes
+		}
 		c.wakeLocked()
 	}
 	return c.why
 }
 
-// cut closes the connection under whoever uses it.
-func (c *conn) cut(why Reason) {
+// cut closes the connection under whoever uses it. Handlers find the cause in their contexts.
+func (c *conn) cut(why Reason, cause error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cutLocked(why)
+	c.cutLocked(why, cause)
+	c.mu.Unlock()
+	if v := c.version2(); v != nil {
+		v.mux.Close(cause)
+	}
 }
 
-func (c *conn) cutLocked(why Reason) {
+func (c *conn) cutLocked(why Reason, cause error) {
 	c.endLocked(why)
 	if c.dead {
 		return
 	}
 	c.dead = true
 	c.out, c.last = nil, nil
-	c.cancel()
+	c.cancel(cause)
 	c.nc.Close()
 	c.s.pool.back(&c.parked) // to be counted; they will not run
 	c.wakeLocked()
@@ -278,7 +282,7 @@ func (c *conn) settle(why Reason) {
 // leave closes the socket and waits until nobody writes to it any more.
 func (c *conn) leave(why Reason) {
 	why = c.end(why)
-	c.cut(why)
+	c.cut(why, errEnded(why))
 	c.mu.Lock()
 	c.awaitLocked(0, func() bool { return !c.flushing })
 	detail := c.detail
@@ -288,7 +292,11 @@ func (c *conn) leave(why Reason) {
 	if !why.peaceful() {
 		level = slog.LevelWarn
 	}
+	c.s.ended(why)
 	attrs := []slog.Attr{slog.String("reason", string(why))}
+	if c.v2 != nil {
+		attrs = append(attrs, slog.String("protocol", wire.V2.String()))
+	}
 	if detail != "" {
 		attrs = append(attrs, slog.String("detail", detail))
 	}

@@ -6,40 +6,103 @@ import (
 	"time"
 )
 
-// deadlineContext is the context of a call that came with a deadline. Most handlers never look at theirs, so the timer
-// starts when Done is first asked for: one allocation instead of five.
-type deadlineContext struct {
-	context.Context // the connection's
-	deadline        time.Time
+// Why a handler's context ended, by [context.Cause], beside its deadline.
+var (
+	// ErrCanceledByPeer says that the caller gave the call up.
+	ErrCanceledByPeer error = &cause{Canceled, "the caller gave up"}
+	// ErrDraining says that the server was told to stop and could wait no longer.
+	ErrDraining error = &cause{Unavailable, "the server stops"}
+)
+
+// cause is an error that says which code it has if a handler hands it on.
+type cause struct {
+	code Code
+	text string
+}
+
+func (c *cause) Error() string { return c.text }
+
+// errEnded is the cause when a connection ended of itself.
+func errEnded(why Reason) error {
+	return &cause{Canceled, "the caller's connection has ended: " + string(why)}
+}
+
+// Draining returns a channel that is closed when the server begins to stop: calls that run may finish, and one that could go on for
+// ever should come to an end. ctx is a handler's; for any other the channel is nil, which never closes. The context itself ends later, with the
+// cause ErrDraining, if the server's patience does.
+func Draining(ctx context.Context) <-chan struct{} {
+	s, _ := ctx.Value(serverKey{}).(*Server)
+	if s == nil {
+		return nil
+	}
+	return s.draining
+}
+
+// The keys under which a handler's context knows its server and its call.
+type (
+	serverKey struct{}
+	callKey   struct{}
+)
+
+// callContext is the context of one call. Most handlers never look at theirs, so that what costs begins when Done is first asked
+// for: one allocation instead of five.
+type callContext struct {
+	context.Context           // the connection's
+	deadline        time.Time // zero for none
 
 	mu     sync.Mutex // protects the fields below
 	err    error      // the first that Err gave, which then stays
+	gaveUp bool       // the caller did, or its connection ended
 	timed  context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
+	metadata
 }
 
-func (d *deadlineContext) Deadline() (time.Time, bool) { return d.deadline, true }
+func (d *callContext) Deadline() (time.Time, bool) {
+	if d.deadline.IsZero() {
+		return d.Context.Deadline()
+	}
+	return d.deadline, true
+}
 
-func (d *deadlineContext) Done() <-chan struct{} {
+func (d *callContext) Done() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.timed == nil {
-		d.timed, d.cancel = context.WithDeadline(d.Context, d.deadline)
-		if d.err != nil {
-			d.cancel()
-		}
+	d.timeLocked()
+	if d.err != nil {
+		d.cancel(nil)
 	}
 	return d.timed.Done()
 }
 
-func (d *deadlineContext) Err() error {
+// timeLocked makes a context of package context, which does the rest.
+func (d *callContext) timeLocked() {
+	if d.timed != nil {
+		return
+	}
+	d.timed, d.cancel = context.WithCancelCause(d.Context)
+	if !d.deadline.IsZero() {
+		cancel, stop := d.cancel, context.CancelFunc(nil)
+		d.timed, stop = context.WithDeadline(d.timed, d.deadline)
+		d.cancel = func(cause error) {
+			cancel(cause)
+			stop()
+		}
+	}
+}
+
+func (d *callContext) Err() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.errLocked()
+}
+
+func (d *callContext) errLocked() error {
 	switch {
 	case d.err != nil:
 	case d.timed != nil:
 		d.err = d.timed.Err()
-	case !time.Now().Before(d.deadline):
+	case !d.deadline.IsZero() && !time.Now().Before(d.deadline):
 		d.err = context.DeadlineExceeded
 	default:
 		d.err = d.Context.Err()
@@ -48,7 +111,10 @@ func (d *deadlineContext) Err() error {
 }
 
 // Value goes to the timed context once there is one, so that package context finds it and needs no goroutine to follow it.
-func (d *deadlineContext) Value(key any) any {
+func (d *callContext) Value(key any) any {
+	if key == (callKey{}) {
+		return d
+	}
 	d.mu.Lock()
 	timed := d.timed
 	d.mu.Unlock()
@@ -58,14 +124,33 @@ func (d *deadlineContext) Value(key any) any {
 	return d.Context.Value(key)
 }
 
-// end is called when the handler has returned.
-func (d *deadlineContext) end() {
-	if d.Err() != nil {
-		return
-	}
+// stop ends the context because nobody waits for the call any more.
+func (d *callContext) stop(cause error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.errLocked() != nil {
+		return
+	}
+	d.timeLocked() // or context.Cause would not find the cause
+	d.err, d.gaveUp = context.Canceled, true
+	d.cancel(cause)
+}
+
+func (d *callContext) givenUp() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.gaveUp
+}
+
+// end is called when the handler has returned.
+func (d *callContext) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.over, d.came = true, nil
+	if d.errLocked() != nil {
+		return
+	}
 	if d.err = context.Canceled; d.cancel != nil {
-		d.cancel()
+		d.cancel(nil)
 	}
 }

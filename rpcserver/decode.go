@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
-	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -35,19 +34,19 @@ func (d *decoder[T]) decode(payload []byte, p *T) error {
 	}
 	switch {
 	case d.deep:
-		return asInvalid(any(p).(validator).Validate())
+		return asInvalid(payload, any(p).(validator).Validate())
 	case d.direct && !reflect.ValueOf(p).Elem().IsNil():
-		return asInvalid(any(*p).(validator).Validate())
+		return asInvalid(payload, any(*p).(validator).Validate())
 	}
 	return nil
 }
 
-func asInvalid(err error) error {
+func asInvalid(payload []byte, err error) error {
 	if err == nil {
 		return nil
 	}
 	if e, ok := errors.AsType[*Error](err); ok && e != nil {
-		return e
+		return placed(payload, e)
 	}
 	return &Error{Code: InvalidArgument, Message: err.Error()}
 }
@@ -62,7 +61,7 @@ func decodeAny(payload []byte, v any) error {
 		return err
 	}
 	if c, ok := v.(validator); ok {
-		return asInvalid(c.Validate())
+		return asInvalid(payload, c.Validate())
 	}
 	return nil
 }
@@ -91,16 +90,17 @@ func decodeInto(payload []byte, p any, rules typeRules) error {
 
 func decodeJSON(payload []byte, p any, rules typeRules) error {
 	if !utf8.Valid(payload) {
-		return Errorf(InvalidArgument, "byte %d is not UTF-8", invalidAt(payload))
+		at := invalidAt(payload)
+		return notJSON(at, fmt.Sprintf("byte %d is not UTF-8", at), "not UTF-8")
 	}
 	bare := bytes.TrimSpace(payload)
 	switch {
 	case len(bare) == 0 && rules.nullable:
 		return nil
 	case len(bare) == 0:
-		return Errorf(InvalidArgument, "the payload is empty, want %s", rules.name)
+		return Invalid(Violation{Problem: "the payload is empty, want " + rules.name})
 	case string(bare) == "null" && !rules.nullable:
-		return Errorf(InvalidArgument, "the payload is null, want %s", rules.name)
+		return Invalid(Violation{At: skipped(payload), Problem: "the payload is null, want " + rules.name})
 	}
 	if raw, ok := p.(*json.RawMessage); ok {
 		if json.Valid(payload) {
@@ -154,46 +154,6 @@ func parseInt(b []byte) (n int64, ok bool) {
 	}
 	return 0, false
 }
-
-// misfit says in one line what does not fit, and where: bytes count from 0.
-func misfit(payload []byte, err error) error {
-	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
-		at := e.Offset - 1
-		if strings.HasPrefix(e.Error(), "unexpected end") {
-			at = int64(len(payload))
-		}
-		return Errorf(InvalidArgument, "not JSON at byte %d: %s", max(at, 0), e.Error())
-	}
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		where := ""
-		if e.Field != "" {
-			where = "field " + strconv.Quote(e.Field) + " "
-		}
-		return Errorf(InvalidArgument, "%sat byte %d: want %s, got %s", where, startOf(payload, e.Offset), typeName(e.Type), shown(e.Value, mostShown))
-	}
-	if e, ok := errors.AsType[*Error](err); ok && e != nil { // from the request type's own UnmarshalJSON
-		return e
-	}
-	return Errorf(InvalidArgument, "%s", err)
-}
-
-// startOf returns where the JSON value starts that encoding/json complained about after having read end bytes.
-func startOf(payload []byte, end int64) int64 {
-	d := json.NewDecoder(bytes.NewReader(payload))
-	d.UseNumber()
-	for {
-		before := d.InputOffset()
-		if _, err := d.Token(); err != nil {
-			return end
-		}
-		if d.InputOffset() >= end {
-			return before + int64(skipped(payload[before:]))
-		}
-	}
-}
-
-// skipped counts what stands between two JSON tokens.
-func skipped(b []byte) int { return len(b) - len(bytes.TrimLeft(b, " \t\r\n,:")) }
 
 func invalidAt(b []byte) int {
 	at := 0

@@ -4,19 +4,23 @@
 //	s := rpcserver.New(nil)
 //	rpcserver.Handle(s, "fib", func(ctx context.Context, n int) (int64, error) { ... }) // answers as "fib_res"
 //	rpcserver.HandleCast(s, "log", func(ctx context.Context, line string) error { ... }) // one way, never answered
+//	rpcserver.HandleStream(s, "fibs", func(ctx context.Context, n int) iter.Seq2[int64, error] { ... }) // any number of items
 //	err := s.ListenAndServe("localhost:8888")
 //
-// The walk of one call, and who runs it:
+// Both versions of the wire live on one port; the first byte of a connection decides. A call has the same walk on both, and the columns say
+// who takes it in and who sends its answer:
 //
-//	Serve                  the caller's goroutine: accepts
-//	  conn.serve           one goroutine per connection: reads, cuts, looks up, queues a whole read at once
-//	    pool.put           full: the reader runs the call itself, or refuses it if the peer understands a refusal
-//	      conn.run         one of Workers goroutines: decodes, calls the handler, encodes
-//	        conn.finish    appends the reply to the connection's outbox
-//	          conn.flush   whoever finds the outbox idle writes for everybody, and never waits for the peer;
-//	            conn.drain what the peer does not take at once is written by a goroutine started for it
+//	                       version 1                version 2
+//	Serve                  the caller's goroutine accepts; one goroutine per connection reads
+//	  conn.serve           conn.take, conn.accept   mux.Conn, which calls v2.opened
+//	    pool.put           a whole read at once is queued; full: the reader runs the call itself, or refuses it if the peer understands that
+//	      conn.run         one of Workers goroutines: middleware, decoding, the handler, encoding
+//	        conn.finish    conn.answer, outbox      v2.answer, mux.Stream.Finish
 //
-// Every call is answered, or it was one way. A peer that marks its request ids as ours gets a typed error and keeps its
+// In both, whoever finds the outbox idle writes for everybody, and never waits for the peer: what the peer does not take at once is written by a
+// goroutine started for it. A stream with items (pattern.go, stream.go) takes no worker: pool.host gives it a goroutine.
+//
+// Every call is answered, or it was one way. A peer that marks its request ids as ours, and every peer of version 2, gets a typed error and keeps its
 // connection; to a peer of the original protocol, which has no errors, an error is its last answer (docs/PROTOCOL.md 2.2).
 //
 // What this package does not do: it keeps no membership, authenticates nobody, and trusts nothing that a peer sends.

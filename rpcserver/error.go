@@ -44,6 +44,20 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// Violation says what is wrong with one field of a request: its path, as in "items[3].name", the byte of the payload where it stands, counted from
+// 0, and the problem, which follows the field's name in a sentence, as in "is 7, want at most 5".
+type Violation = wire.FieldProblem
+
+// Invalid makes the error invalid_argument, with details that name the fields, so that a client can point at them. A request type's Validate
+// returns it; places that are left 0 are then looked up in the payload.
+func Invalid(violations ...Violation) *Error {
+	words := make([]string, len(violations))
+	for i, v := range violations {
+		words[i] = strings.TrimSpace(v.Field + " " + v.Problem)
+	}
+	return &Error{Code: InvalidArgument, Message: strings.Join(words, "; "), Details: wire.ViolationDetails(violations)}
+}
+
 // What keeps an error reply small, whatever a handler puts into its error: a longer text is cut, longer details are left out.
 const (
 	maxErrorText    = 4 << 10
@@ -56,10 +70,13 @@ func asError(err error) *Error {
 		return nil
 	}
 	e, ok := errors.AsType[*Error](err)
+	why, isCause := errors.AsType[*cause](err)
 	switch {
 	case ok && e == nil: // a nil *Error in a non-nil error: the handler's slip, not a success
 		e = Errorf(Unknown, "the handler returned a nil error of type *Error")
 	case ok:
+	case isCause:
+		e = &Error{Code: why.code, Message: err.Error()}
 	case err == context.DeadlineExceeded: // in words for a person, not for a Go programmer
 		e = &Error{Code: DeadlineExceeded, Message: "the deadline passed while the handler ran"}
 	case errors.Is(err, context.DeadlineExceeded):

@@ -3,8 +3,10 @@ package rpcserver_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log"
 	"net"
+	"time"
 
 	"github.com/rpckids/rpckids/rpcserver"
 )
@@ -39,6 +41,52 @@ func ExampleServer_Service() {
 		Service("log", rpcserver.CastFunc(func(_ context.Context, line string) error { fmt.Println(line); return nil })).
 		Service("raw", rpcserver.HandlerFunc(func(_ context.Context, c *rpcserver.Call) error { return c.Reply(len(c.Payload())) }))
 	defer s.Close()
-	fmt.Printf("%+v\n", s.Stats())
-	// Output: {Open:0 Accepted:0 Calls:0 Failed:0 Refused:0 Panics:0 Repaired:0 Queued:0 Running:0}
+	st := s.Stats()
+	fmt.Println(st.Open, "connections,", st.Calls, "calls,", st.Failed, "failed")
+	// Output: 0 connections, 0 calls, 0 failed
+}
+
+// One request, many items: the caller may break off at any time, and then yield returns false.
+func ExampleHandleStream() {
+	s := rpcserver.New(nil)
+	rpcserver.HandleStream(s, "count", func(_ context.Context, to int) iter.Seq2[int, error] {
+		return func(yield func(int, error) bool) {
+			for i := range to {
+				if !yield(i, nil) {
+					return
+				}
+			}
+		}
+	}, rpcserver.Doc("counts to n"), rpcserver.Example(10))
+}
+
+// Many items, one reply.
+func ExampleHandleUpload() {
+	s := rpcserver.New(nil)
+	rpcserver.HandleUpload(s, "average", func(_ context.Context, items iter.Seq2[float64, error]) (float64, error) {
+		n, sum := 0.0, 0.0
+		for v, err := range items {
+			if err != nil {
+				return 0, err // an item that was no number, or a caller that gave up
+			}
+			n, sum = n+1, sum+v
+		}
+		if n == 0 {
+			return 0, rpcserver.Errorf(rpcserver.InvalidArgument, "no items")
+		}
+		return sum / n, nil
+	})
+}
+
+// Middleware sees calls and streams alike.
+func ExampleServer_Use() {
+	s := rpcserver.New(nil)
+	s.Use(func(next rpcserver.Handler) rpcserver.Handler {
+		return rpcserver.HandlerFunc(func(ctx context.Context, c *rpcserver.Call) error {
+			start := time.Now()
+			err := next.ServeCall(ctx, c)
+			log.Println(c.Service(), c.Pattern(), time.Since(start), err)
+			return err
+		})
+	})
 }

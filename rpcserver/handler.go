@@ -3,11 +3,13 @@ package rpcserver
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"sync"
 )
 
 // Handler serves the calls of one service, many at once. It reads c.Payload, answers with c.Reply, and returns the
 // error that the caller gets instead; a panic becomes the error internal. Most services want [Handle], which wants none of this.
+// A Handler that was added with [As] takes items with c.Recv and gives them with c.Send.
 type Handler interface {
 	ServeCall(ctx context.Context, c *Call) error
 }
@@ -20,32 +22,64 @@ func (f HandlerFunc) ServeCall(ctx context.Context, c *Call) error { return f(ct
 
 // Func makes a Handler of a typed function, for [Server.Service]; [Handle] says by what rules.
 func Func[Req, Res any](fn func(ctx context.Context, req Req) (Res, error)) Handler {
-	if fn == nil {
-		panic("rpcserver: nil function")
-	}
-	u := &unary[Req, Res]{fn: fn, decode: newDecoder[Req]()}
+	u := &unary[Req, Res]{typed: newTyped[Req, Res](PatternCall, fn == nil), fn: fn}
 	u.spare.New = func() any { return new(values[Req, Res]) }
 	return u
 }
 
 // CastFunc makes a one-way Handler of a typed function, for [Server.Service]; [HandleCast] says by what rules.
 func CastFunc[Req any](fn func(ctx context.Context, req Req) error) Handler {
-	if fn == nil {
-		panic("rpcserver: nil function")
-	}
-	return oneWay{Func(func(ctx context.Context, req Req) (none, error) { return none{}, fn(ctx, req) })}
+	u := &unary[Req, none]{typed: newTyped[Req, none](PatternCast, fn == nil)}
+	u.fn = func(ctx context.Context, req Req) (none, error) { return none{}, fn(ctx, req) }
+	u.spare.New = func() any { return new(values[Req, none]) }
+	return u
 }
 
 // none is the reply of a service that has none.
 type none struct{}
 
-// oneWay marks a Handler whose callers wait for nothing.
-type oneWay struct{ Handler }
+// typed is what the adapters of typed functions share: how their requests are read, and what they say of themselves.
+type typed[Req, Res any] struct {
+	pattern Pattern
+	decoder decoder[Req]
+	raw     bool // both sides are bytes
+}
+
+func newTyped[Req, Res any](p Pattern, isNil bool) typed[Req, Res] {
+	if isNil {
+		panic("rpcserver: nil function")
+	}
+	return typed[Req, Res]{p, newDecoder[Req](), isBytes[Req]() && isBytes[Res]()}
+}
+
+func isBytes[T any]() bool {
+	switch any((*T)(nil)).(type) {
+	case *[]byte, *json.RawMessage, *none:
+		return true
+	}
+	return false
+}
+
+// describe tells the listing what the service is made of.
+func (t *typed[Req, Res]) describe() (p Pattern, request, reply reflect.Type) {
+	return t.pattern, reflect.TypeFor[Req](), reflect.TypeFor[Res]()
+}
+
+// read reads a request or an item into *p, which is zero.
+func (t *typed[Req, Res]) read(c *Call, payload []byte, p *Req) error {
+	switch {
+	case c.codec == JSON:
+		return t.decoder.decode(payload, p)
+	case !t.raw:
+		return errNotRaw
+	}
+	return decodeRaw(payload, p)
+}
 
 type unary[Req, Res any] struct {
-	fn     func(context.Context, Req) (Res, error)
-	decode decoder[Req]
-	spare  sync.Pool // of *values, so that neither the request nor the result is allocated for a call
+	typed[Req, Res]
+	fn    func(context.Context, Req) (Res, error)
+	spare sync.Pool // of *values, so that neither the request nor the result is allocated for a call
 }
 
 type values[Req, Res any] struct {
@@ -55,12 +89,12 @@ type values[Req, Res any] struct {
 
 func (u *unary[Req, Res]) ServeCall(ctx context.Context, c *Call) error {
 	v := u.spare.Get().(*values[Req, Res])
-	err := u.decode.decode(c.payload, &v.req)
+	err := u.read(c, c.payload, &v.req)
 	if err == nil {
 		v.res, err = u.fn(ctx, v.req)
 	}
 	if err == nil {
-		c.reply, err = appendJSON(c.reply[:0], &v.res)
+		err = c.encode(&v.res)
 	}
 	*v = values[Req, Res]{}
 	u.spare.Put(v)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -292,7 +293,10 @@ func TestObserver(t *testing.T) {
 			CallDone: func(c rpcserver.CallInfo) {
 				mu.Lock()
 				defer mu.Unlock()
-				c.Peer = nil
+				if c.Protocol != "v1" {
+					t.Errorf("protocol: got %q, want v1", c.Protocol)
+				}
+				c.Peer, c.Protocol = nil, ""
 				got = append(got, c)
 			},
 			Panicked: func(service string, value any, stack []byte) {
@@ -319,11 +323,11 @@ func TestObserver(t *testing.T) {
 		p.wantEnd()
 		synctest.Wait()
 		want := []rpcserver.CallInfo{
-			{Service: "slow", Trace: trace, Ran: true, BytesIn: 97, BytesOut: 3, Handler: 100 * time.Millisecond},
-			{Service: "slow", Ran: true, BytesIn: 20, BytesOut: 3, Queue: 100 * time.Millisecond, Handler: 200 * time.Millisecond},
+			{Service: "slow", Pattern: "call", Trace: trace, Ran: true, BytesIn: 97, BytesOut: 3, Handler: 100 * time.Millisecond},
+			{Service: "slow", Pattern: "call", Ran: true, BytesIn: 20, BytesOut: 3, Queue: 100 * time.Millisecond, Handler: 200 * time.Millisecond},
 			{Code: rpcserver.NotFound, BytesIn: 37},
-			{Service: "slow", OneWay: true, Ran: true, BytesIn: 39},
-			{Service: "panics", Ran: true, Code: rpcserver.Internal, BytesIn: 39},
+			{Service: "slow", Pattern: "call", OneWay: true, Ran: true, BytesIn: 39},
+			{Service: "panics", Pattern: "call", Ran: true, Code: rpcserver.Internal, BytesIn: 39},
 		}
 		if len(got) != len(want) {
 			t.Fatalf("got %d calls: %+v", len(got), got)
@@ -337,7 +341,8 @@ func TestObserver(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 		st := h.s.Stats()
-		if want := (rpcserver.Stats{Accepted: 1, Calls: 5, Failed: 2, Panics: 1}); st != want {
+		closed := map[string]uint64{"peer closed": 1}
+		if want := (rpcserver.Stats{Accepted: 1, Calls: 5, Failed: 2, Panics: 1, Closed: closed}); !reflect.DeepEqual(st, want) {
 			t.Errorf("stats: got %+v, want %+v", st, want)
 		}
 	})

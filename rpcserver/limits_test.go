@@ -46,7 +46,7 @@ func TestFirstBytes(t *testing.T) {
 		why                 rpcserver.Reason
 	}{
 		{"HTTP", "GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 35\r\nConnection: close\r\n\r\nthis port speaks rpckids, not HTTP\n", rpcserver.WasHTTP},
-		{"version 2", wire.Magic, "", rpcserver.NotOurs},
+		{"version 2 switched off", wire.Magic, "", rpcserver.NotOurs},
 		{"TLS", "\x16\x03\x01", "", rpcserver.NotOurs},
 		{"SSH", "SSH-2.0-x\r\n", "", rpcserver.NotOurs},
 		{"long id", frame(0, 0, 4, 1), "", rpcserver.BadLength},
@@ -57,7 +57,7 @@ func TestFirstBytes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := make(ends, 9)
-				h := inMemory(t, &rpcserver.Config{Observer: e.observer()}, 0)
+				h := inMemory(t, &rpcserver.Config{Observer: e.observer(), V1Only: test.bytes == wire.Magic}, 0)
 				p := h.visit()
 				p.write([]byte(test.bytes))
 				got := make([]byte, len(test.answer)+1)
@@ -611,11 +611,7 @@ func TestIdleConnectionMemory(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector has memory of its own")
 	}
-	const conns, most = 500, 7 << 10 // the server's own share is meant to stay within 6 KiB
-	h := onTCP(t, nil)
-	nc := make([]net.Conn, conns)
-	frame := wire.AppendMessage(nil, "1", "fib", "10")
-	reply := make([]byte, len(wire.AppendMessage(nil, "1", "fib_res", "89")))
+	const conns = 500
 	use := func() (bytes int) {
 		runtime.GC()
 		runtime.GC()
@@ -623,28 +619,44 @@ func TestIdleConnectionMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return int(m.HeapAlloc + m.StackInuse)
 	}
-	defer func() {
-		for _, c := range nc {
-			if c != nil {
-				c.Close()
+	for _, test := range []struct {
+		name, call, reply string
+		most              int // the server's own share is meant to stay within 6 KiB
+	}{
+		{"v1", string(wire.AppendMessage(nil, "1", "fib", "10")), string(wire.AppendMessage(nil, "1", "fib_res", "89")), 7 << 10},
+		{"v2", wire.Magic + "\x00\x00\x00\x11\x01\x0a\x00\x00\x00\x01\x03fib10", "\x21\x01\x0289", 9 << 10},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := onTCP(t, nil)
+			nc := make([]net.Conn, conns)
+			defer func() {
+				for _, c := range nc {
+					if c != nil {
+						c.Close()
+					}
+				}
+			}()
+			got := make([]byte, 256)
+			before := use()
+			for i := range nc {
+				var err error
+				if nc[i], err = h.dial(); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := nc[i].Write([]byte(test.call)); err != nil {
+					t.Fatal(err)
+				}
+				for n := 0; !strings.HasSuffix(string(got[:n]), test.reply); {
+					k, err := nc[i].Read(got[n:])
+					if n += k; err != nil {
+						t.Fatal(n, err)
+					}
+				}
 			}
-		}
-	}()
-	before := use()
-	for i := range nc {
-		var err error
-		if nc[i], err = h.dial(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := nc[i].Write(frame); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := nc[i].Read(reply); n == 0 || err != nil {
-			t.Fatal(n, err)
-		}
+			// The client's ends are in this process too: the figure is above the server's.
+			verdict(t, "idle connection, heap and stack of both ends", (use()-before)/conns, test.most)
+		})
 	}
-	// The client's ends are in this process too: the figure is above the server's.
-	verdict(t, "idle connection, heap and stack of both ends", (use()-before)/conns, most)
 }
 
 // While the queue is full a reader runs its peer's calls itself. What it has answered before must not wait for them, or for room

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/rpckids/rpckids/internal/demo"
 	"github.com/rpckids/rpckids/internal/rpctest/memnet"
 	"github.com/rpckids/rpckids/internal/wire"
 	"github.com/rpckids/rpckids/rpcserver"
@@ -183,5 +184,64 @@ func TestAllocations(t *testing.T) {
 				t.Errorf("allocations per call: got %v, want at most %v", allocs, test.most)
 			}
 		})
+	}
+}
+
+// TestMutatedFrames is TestMutatedInputs for version 2.
+func TestMutatedFrames(t *testing.T) {
+	inputs := 20_000
+	if raceEnabled || testing.Short() {
+		inputs = 5_000
+	}
+	ln := memnet.Listen()
+	s := rpcserver.New(&rpcserver.Config{HalfMessage: time.Hour})
+	register(s)
+	registerStreams(s)
+	registerMetadata(s)
+	demo.Register(s)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Serve(ln) })
+	defer goleak.VerifyNone(t)
+	defer wg.Wait()
+	defer s.Close()
+
+	p := &peer2{t: t}
+	var corpus [][]byte
+	for _, name := range []string{"fib", "fibs", "sum", "chat", "echo", "log", "metas", "first", "wrapped", "!services"} {
+		corpus = append(corpus, p.opening(nil, wire.FlagEnd, wire.OpenHead{}, name, "3", "user-agent", "x"),
+			p.opening(nil, 0, wire.OpenHead{NoMessage: true, Timeout: 5 * time.Millisecond}, name, ""),
+			p.opening(nil, wire.FlagEnd, wire.OpenHead{OneWay: true, Codec: wire.CodecRaw, Number: 1}, name, `"3"`))
+	}
+	for id := range p.last {
+		for _, payload := range []string{"1", `"x"`, "", "null"} {
+			corpus = append(corpus, wire.AppendFrame(nil, wire.KindData, wire.Flags(id%2), id, []byte(payload)))
+		}
+		corpus = append(corpus, wire.AppendFrame(nil, wire.KindError, 0, id, []byte{1}), wire.AppendFrame(nil, wire.KindCredit, 0, id, []byte{100}))
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	for i := range inputs {
+		in := append([]byte(wire.Magic+"\x00\x00\x00"), mutate(random, corpus)...)
+		nc, err := ln.Dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc.Write(in) // fails when the server has cut the connection already
+		nc.(*memnet.Conn).CloseWrite()
+		nc.SetReadDeadline(time.Now().Add(patience))
+		if _, err := io.Copy(io.Discard, nc); err != nil {
+			t.Fatalf("input %d, %x: %v", i, in, err)
+		}
+		nc.Close()
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+	ended := uint64(0)
+	st := s.Stats()
+	for _, n := range st.Closed {
+		ended += n
+	}
+	if st.Open+st.Running+st.Streams+st.Queued != 0 || ended != uint64(inputs) || len(st.Closed) < 8 || st.Calls == 0 {
+		t.Errorf("got %+v, want every connection ended, for many reasons, and nothing running", st)
 	}
 }

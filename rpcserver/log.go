@@ -79,6 +79,9 @@ func (c *conn) logFailure(call *Call, e *Error) {
 		return
 	}
 	attrs := []slog.Attr{slog.String("code", e.Code.String()), slog.String("error", shown(e.Message, mostError))}
+	if call.stream != nil {
+		attrs = append(attrs, slog.Uint64("stream", uint64(call.stream.ID())))
+	}
 	if call.service != nil { // else the error says which service there is not
 		attrs = append(attrs, slog.String("type", call.service.name))
 	}

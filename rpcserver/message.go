@@ -1,9 +1,7 @@
 package rpcserver
 
 import (
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/rpckids/rpckids/internal/wire"
@@ -54,7 +52,7 @@ func (c *conn) accept(m wire.Message, now time.Time) {
 	call.conn, call.payload, call.size, call.arrived = c, m.Payload, m.Size, now
 	if prefix, mark, ok := wire.ParseMark(m.ID); ok {
 		call.marked, call.mark, call.silent = true, mark, mark.OneWay
-		call.own = wire.AppendReplyID(call.own[:0], prefix, 1)
+		call.own = wire.AppendReplyID(call.own[:0], prefix, c.s.version)
 		call.id = call.own
 	} else {
 		call.id = m.ID
@@ -66,12 +64,13 @@ func (c *conn) accept(m wire.Message, now time.Time) {
 	}
 	v := call.service
 	switch {
-	case v.oneWay && call.marked && !call.silent:
-		e := Errorf(Unimplemented, "%s is one way and has no answer: cast it", v.name)
-		e.Details = []byte(`{"pattern":"cast"}`)
-		c.refuse(call, e)
+	case v.pattern.streams():
+		c.refuse(call, v.misused("%s is a %s, which version 1 of the wire does not carry"))
 		return
-	case v.oneWay:
+	case v.pattern == PatternCast && call.marked && !call.silent:
+		c.refuse(call, v.misused("%s is one way and has no answer: cast it"))
+		return
+	case v.pattern == PatternCast:
 		call.silent = true
 	}
 	if v.quick && !c.crowded() {
@@ -123,10 +122,7 @@ func (c *conn) submit() {
 			c.run(call)
 			continue
 		}
-		e := Errorf(ResourceExhausted, "%d calls wait already", c.s.config.Queue)
-		e.RetryAfter = retryAfter
-		c.s.count.refused.Add(1)
-		c.refuse(call, e)
+		c.overload(call)
 	}
 	c.mu.Lock()
 	c.idle = time.Now()
@@ -134,90 +130,10 @@ func (c *conn) submit() {
 	c.mu.Unlock()
 }
 
-// runQueued runs a call that a worker took off the queue.
-func (c *conn) runQueued(call *Call) {
+// answer sends what a call came to and takes it off the books.
+func (c *conn) answer(call *Call, e *Error, flush bool) {
 	c.mu.Lock()
-	if c.unsentLocked() > maxOutbox && !c.dead { // its reply would wait too: let the worker serve others until the peer reads
-		c.parked.push(call)
-		c.mu.Unlock()
-		return
-	}
-	c.mu.Unlock()
-	c.run(call)
-}
-
-// run runs a call and answers it, also when the handler panics or ends its goroutine.
-func (c *conn) run(call *Call) {
-	var e *Error
-	returned := false
-	defer func() {
-		if !returned {
-			e = c.panicked(call, recover())
-		}
-		c.finish(call, e, true)
-	}()
-	e = c.invoke(call)
-	returned = true
-}
-
-// invoke calls the handler, in its context.
-func (c *conn) invoke(call *Call) *Error {
-	ctx := c.ctx
-	if err := ctx.Err(); err != nil {
-		return asError(err) // the connection is gone
-	}
-	if left := call.mark.Timeout; left > 0 {
-		d := &deadlineContext{Context: ctx, deadline: call.arrived.Add(left)}
-		if !time.Now().Before(d.deadline) {
-			c.s.count.refused.Add(1)
-			return Errorf(DeadlineExceeded, "the deadline passed before a worker was free")
-		}
-		defer d.end()
-		ctx = d
-	}
-	if o := c.s.config.Observer; o != nil {
-		call.started = time.Now()
-		if o.CallStarted != nil {
-			o.CallStarted(call.info(OK))
-		}
-	}
-	e := asError(call.service.handler.ServeCall(ctx, call))
-	if e == nil && len(call.reply) > c.s.config.MaxMessage {
-		e = Errorf(ResourceExhausted, "the reply has %d bytes, the limit is %d", len(call.reply), c.s.config.MaxMessage)
-	}
-	return e
-}
-
-func (c *conn) panicked(call *Call, value any) *Error {
-	name := call.service.name
-	stack := debug.Stack()
-	c.s.count.panics.Add(1)
-	c.log(slog.LevelError, "a handler panicked", slog.String("type", name), slog.String("panic", shown(fmt.Sprint(value), mostError)), slog.String("stack", string(stack)))
-	if o := c.s.config.Observer; o != nil && o.Panicked != nil {
-		o.Panicked(name, value, stack)
-	}
-	return Errorf(Internal, "service %s failed; its server's log says more", name)
-}
-
-// refuse answers a call that did not run.
-func (c *conn) refuse(call *Call, e *Error) { c.finish(call, e, false) }
-
-// finish answers a call and is the end of it.
-func (c *conn) finish(call *Call, e *Error, flush bool) {
-	if e != nil {
-		c.s.count.failed.Add(1)
-		if c.ctx.Err() == nil {
-			c.logFailure(call, e)
-		}
-	}
-	if o := c.s.config.Observer; o != nil && o.CallDone != nil {
-		code := OK
-		if e != nil {
-			code = e.Code
-		}
-		o.CallDone(call.info(code))
-	}
-	c.mu.Lock()
+	defer c.mu.Unlock()
 	if !c.dead && !call.silent {
 		c.answerLocked(call, e)
 	}
@@ -227,8 +143,6 @@ func (c *conn) finish(call *Call, e *Error, flush bool) {
 	if flush && call.queue {
 		c.flushLocked(c.inFlight > 0)
 	}
-	c.mu.Unlock()
-	call.release()
 }
 
 // doneLocked takes a call off the books.
@@ -263,18 +177,4 @@ func (c *conn) answerLocked(call *Call, e *Error) {
 		c.refused.Store(true)
 		c.endLocked(Answered)
 	}
-}
-
-func (c *Call) info(code Code) CallInfo {
-	n := CallInfo{Peer: c.Peer(), Trace: c.mark.Trace, OneWay: c.silent, Code: code, BytesIn: c.size, Ran: !c.started.IsZero()}
-	if c.service != nil {
-		n.Service = c.service.name
-	}
-	if code == OK && !c.silent {
-		n.BytesOut = len(c.reply)
-	}
-	if n.Ran {
-		n.Queue, n.Handler = c.started.Sub(c.arrived), time.Since(c.started)
-	}
-	return n
 }

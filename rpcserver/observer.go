@@ -23,18 +23,23 @@ type Observer struct {
 // CallInfo describes a call to an Observer. What is not known yet is zero.
 type CallInfo struct {
 	Service  string // "" for a message that named no service of ours: what peers make up is no label
+	Pattern  Pattern
+	Protocol string // "v1" or "v2"
 	Peer     net.Addr
 	Trace    string // W3C traceparent, or ""
 	OneWay   bool   // nobody waits for an answer
 	Ran      bool   // false when it was refused before its handler
 	Code     Code
-	BytesIn  int           // of the message on the wire
-	BytesOut int           // of the reply's payload; 0 for an error, for a cast, and for the null of a handler that replied nothing
+	BytesIn  int           // of the message on the wire; on version 2, of metadata and of the payloads of request or items
+	BytesOut int           // of the payloads of reply or items; 0 for an error, for a cast, and for the null of a handler that replied nothing
+	ItemsIn  int           // that the handler took
+	ItemsOut int           // that the handler sent
 	Queue    time.Duration // from its arrival to its handler
 	Handler  time.Duration // from then until the answer, decoding and encoding included
 }
 
-// Reason says why a connection ended.
+// Reason says why a connection ended: one of the constants, or the rule of version 2 that the peer broke, by its name in
+// docs/PROTOCOL.md, as in "credit overflow". There are few, so they can be labels of a counter.
 type Reason string
 
 // The reasons.
@@ -72,4 +77,8 @@ type Stats struct {
 	Repaired uint64
 	Queued   int // calls that wait for a worker now
 	Running  int // workers that are busy now
+	Streams  int // streams with items that run now; they take no worker
+
+	Canceled uint64            // of Calls, given up by their callers before they were answered
+	Closed   map[string]uint64 // connections that ended, by Reason; the map is the caller's own
 }

@@ -130,7 +130,7 @@ func (c *conn) writtenLocked(b []byte, err error) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			why = Stalled
 		}
-		c.cutLocked(why)
+		c.cutLocked(why, errEnded(why))
 	}
 	if c.parked.n > 0 && c.unsentLocked() <= maxOutbox {
 		c.s.pool.back(&c.parked)

@@ -14,19 +14,24 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rpckids/rpckids/internal/mux"
 )
 
 func TestDefaults(t *testing.T) {
 	var none *Config
-	want := Config{Workers: 16, Queue: 1000, Idle: time.Minute, HalfMessage: 10 * time.Second, WriteStall: 10 * time.Second, MaxMessage: 1 << 20, MaxConnMemory: 16 << 20}
-	for name, cfg := range map[string]*Config{"nil": none, "zero": {}, "below": {Workers: -1, HalfMessage: -1, WriteStall: -1, MaxMessage: -1, MaxConnMemory: -1}} {
+	want := Config{Workers: 16, Queue: 1000, Idle: time.Minute, HalfMessage: 10 * time.Second, WriteStall: 10 * time.Second, MaxMessage: 1 << 20, MaxConnMemory: 16 << 20, MaxStreams: 512, Window: 64 << 10}
+	for name, cfg := range map[string]*Config{"nil": none, "zero": {}, "below": {Workers: -1, HalfMessage: -1, WriteStall: -1, MaxMessage: -1, MaxConnMemory: -1, MaxStreams: -1, Window: 1}} {
 		if got := cfg.withDefaults(); got != want {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 	}
-	got := (&Config{Queue: -5, Idle: -1, MaxMessage: math.MaxInt, MaxConnMemory: 1}).withDefaults()
+	got := (&Config{Queue: -5, Idle: -1, MaxMessage: math.MaxInt, MaxConnMemory: 1, MaxStreams: math.MaxInt, Window: math.MaxInt}).withDefaults()
 	if got.Queue != 0 || got.Idle != -1 || got.MaxMessage != 1<<30 || got.MaxConnMemory != 1<<30 {
 		t.Errorf("got %+v, want no queue, no idle limit and 1 GiB", got)
+	}
+	if got.MaxStreams != 1_000_000 || got.Window != 1<<30 {
+		t.Errorf("got %+v, want a million streams and 1 GiB", got)
 	}
 }
 
@@ -133,7 +138,7 @@ func TestDecodeKinds(t *testing.T) {
 	dd := newDecoder[deep]()
 	var d deep
 	check("nulls where there are some", dd.decode([]byte(`{"M":{"k":{"L":[null,{"N":1}]}},"O":null,"A":{"x":null},"unknown":{"y":[null]}}`), &d), "<nil>")
-	check("null deep inside", dd.decode([]byte(`{"m":{"k":{"L":[null, {"n": null}]}}}`), &d), `invalid_argument: field "m.k.L.1.n" at byte 28: want int, got null`)
+	check("null deep inside", dd.decode([]byte(`{"m":{"k":{"L":[null, {"n": null}]}}}`), &d), `invalid_argument: field "m.k.L[1].n" at byte 28: want int, got null`)
 	check("wrong list", dd.decode([]byte(`{"M":[1]}`), &d), `invalid_argument: field "M" at byte 5: want object, got array`)
 	var v onValue
 	check("Decode", decodeAny([]byte(`{"N":-1}`), &v), "invalid_argument: negative")
@@ -221,9 +226,9 @@ func TestNearestName(t *testing.T) {
 
 func TestDeadlineContext(t *testing.T) {
 	type key struct{}
-	start := func() (*deadlineContext, context.CancelFunc) {
+	start := func() (*callContext, context.CancelFunc) {
 		parent, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "v"))
-		return &deadlineContext{Context: parent, deadline: time.Now().Add(time.Second)}, cancel
+		return &callContext{Context: parent, deadline: time.Now().Add(time.Second)}, cancel
 	}
 	for name, asks := range map[string]bool{"lazy": false, "asked for Done": true} {
 		t.Run(name, func(t *testing.T) {
@@ -234,7 +239,7 @@ func TestDeadlineContext(t *testing.T) {
 						t.Errorf("got %v, want %v", got, want)
 					}
 				}
-				begin := func() (*deadlineContext, context.Context, context.CancelFunc) {
+				begin := func() (*callContext, context.Context, context.CancelFunc) {
 					d, cancel := start()
 					if asks {
 						d.Done()
@@ -304,3 +309,12 @@ type addr string
 
 func (addr) Network() string  { return "tcp" }
 func (a addr) String() string { return string(a) }
+
+// What both versions have is counted under one name.
+func TestReasons(t *testing.T) {
+	for ours, theirs := range map[Reason]string{PeerClosed: mux.PeerClosed, Lost: mux.Broken, Stalled: mux.Stalled, IdleTooLong: mux.IdleTooLong} {
+		if string(ours) != theirs {
+			t.Errorf("got %q, want %q", theirs, ours)
+		}
+	}
+}

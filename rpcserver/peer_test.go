@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // ours is a request id with our mark, and answered is the id under which it is answered.
 const (
 	ours     = "0123456789abcdef;rk2"
-	answered = "0123456789abcdef!1"
+	answered = "0123456789abcdef!2"
 )
 
 // house is a server and the place where peers find it.
@@ -37,8 +36,21 @@ type house struct {
 // inMemory starts a server that listens in memory, for tests with fake time; buffer is what a connection holds each way, 0 for the default.
 func inMemory(t *testing.T, cfg *rpcserver.Config, buffer int) *house {
 	t.Helper()
+	return inMemoryOf(t, rpcserver.New(cfg), buffer)
+}
+
+// inMemoryWith is inMemory for a server that something is done to before it serves.
+func inMemoryWith(t *testing.T, cfg *rpcserver.Config, before func(*rpcserver.Server)) *house {
+	t.Helper()
+	s := rpcserver.New(cfg)
+	before(s)
+	return inMemoryOf(t, s, 0)
+}
+
+func inMemoryOf(t *testing.T, s *rpcserver.Server, buffer int) *house {
+	t.Helper()
 	ln := memnet.ListenBuffer(buffer)
-	return serve(t, cfg, ln, func() (net.Conn, error) { return ln.Dial(context.Background(), "", "") })
+	return serve(t, s, ln, func() (net.Conn, error) { return ln.Dial(context.Background(), "", "") })
 }
 
 // onTCP starts a server that listens on loopback.
@@ -49,12 +61,11 @@ func onTCP(t *testing.T, cfg *rpcserver.Config) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { goleak.VerifyNone(t) })
-	return serve(t, cfg, ln, func() (net.Conn, error) { return net.Dial("tcp", ln.Addr().String()) })
+	return serve(t, rpcserver.New(cfg), ln, func() (net.Conn, error) { return net.Dial("tcp", ln.Addr().String()) })
 }
 
-func serve(t *testing.T, cfg *rpcserver.Config, ln net.Listener, dial func() (net.Conn, error)) *house {
+func serve(t *testing.T, s *rpcserver.Server, ln net.Listener, dial func() (net.Conn, error)) *house {
 	t.Helper()
-	s := rpcserver.New(cfg)
 	demo.Register(s)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -111,22 +122,31 @@ const patience = 5 * time.Minute
 
 // next returns the next message as "id type payload".
 func (p *peer) next() (string, error) {
+	head, payload, err := p.reply()
+	if err != nil {
+		return "", err
+	}
+	return head + " " + payload, nil
+}
+
+// reply returns the next message: id and type, and the payload.
+func (p *peer) reply() (head, payload string, err error) {
 	p.nc.SetReadDeadline(time.Now().Add(patience))
 	for {
 		m, ok, err := p.dec.Next()
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		if ok {
-			return strings.Join([]string{string(m.ID), string(m.Type), string(m.Payload)}, " "), nil
+			return string(m.ID) + " " + string(m.Type), string(m.Payload), nil
 		}
 		n, err := p.nc.Read(p.dec.Space())
 		p.dec.Fed(n)
 		if err != nil && n == 0 {
 			if p.dec.Buffered() > 0 {
-				return "", io.ErrUnexpectedEOF
+				return "", "", io.ErrUnexpectedEOF
 			}
-			return "", err
+			return "", "", err
 		}
 	}
 }

@@ -3,7 +3,7 @@ package rpcserver
 import "sync"
 
 // pool is the workers and the queue before them. Workers start when there is work for one more, up to their number, and
-// end when the pool closes.
+// end when the pool closes. Streams with items are its guests: each has a goroutine of its own.
 type pool struct {
 	run     func(*Call)
 	workers int
@@ -15,8 +15,9 @@ type pool struct {
 	alive   int // workers
 	asleep  int // of these, without work
 	busy    int // of these, in run
+	guests  int
 	closed  bool
-	done    chan struct{} // closed when the last worker has left a closed pool
+	done    chan struct{} // closed when the last worker and the last guest have left a closed pool
 }
 
 func newPool(workers, queue int, run func(*Call)) *pool {
@@ -70,6 +71,24 @@ func (p *pool) work() {
 	}
 }
 
+// host runs a call that takes no worker. How many there may be is the connection's limit of streams.
+func (p *pool) host(c *Call) {
+	p.mu.Lock()
+	p.guests++
+	p.mu.Unlock()
+	go func() { // ends when the handler has returned; Server.Close and Server.Shutdown wait for done
+		defer p.unhost()
+		c.conn.run(c)
+	}()
+}
+
+func (p *pool) unhost() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.guests--
+	p.emptyLocked()
+}
+
 // next waits for a call; nil means that the pool is closed.
 func (p *pool) next(wasBusy bool) *Call {
 	p.mu.Lock()
@@ -99,7 +118,11 @@ func (p *pool) leave(wasBusy bool) {
 	}
 	p.alive--
 	p.wakeLocked()
-	if p.closed && p.alive == 0 {
+	p.emptyLocked()
+}
+
+func (p *pool) emptyLocked() {
+	if p.closed && p.alive == 0 && p.guests == 0 {
 		close(p.done)
 	}
 }
@@ -110,13 +133,11 @@ func (p *pool) close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	p.more.Broadcast()
-	if p.alive == 0 {
-		close(p.done)
-	}
+	p.emptyLocked()
 }
 
-func (p *pool) load() (queued, running int) {
+func (p *pool) load() (queued, running, streams int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.waiting.n, p.busy
+	return p.waiting.n, p.busy, p.guests
 }

@@ -3,10 +3,7 @@ package rpcserver
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
 	"reflect"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -86,15 +83,11 @@ func typeName(t reflect.Type) string {
 // findNull looks for a null that encoding/json passed over in silence: where the type has none, a zero would be a lie.
 func findNull(payload []byte, t reflect.Type) error {
 	d := json.NewDecoder(bytes.NewReader(payload))
-	err := nullIn(d, payload, t, "")
-	if err == io.EOF {
-		return nil
-	}
-	return err
+	return nullIn(d, payload, t)
 }
 
 // nullIn reads one value of type t from d; t is nil where anything goes.
-func nullIn(d *json.Decoder, payload []byte, t reflect.Type, path string) error {
+func nullIn(d *json.Decoder, payload []byte, t reflect.Type) error {
 	before := d.InputOffset()
 	token, err := d.Token()
 	if err != nil {
@@ -109,12 +102,11 @@ func nullIn(d *json.Decoder, payload []byte, t reflect.Type, path string) error 
 	switch token {
 	case nil:
 		if t != nil && !hasNull(t) {
-			at := before + int64(skipped(payload[before:]))
-			return Errorf(InvalidArgument, "field %s at byte %d: want %s, got null", strconv.Quote(path), at, typeName(t))
+			return misplaced(payload, int(before)+skipped(payload[before:]), "want "+typeName(t)+", got null")
 		}
 	case json.Delim('{'), json.Delim('['):
-		for i := 0; d.More(); i++ {
-			name := fmt.Sprint(i)
+		for d.More() {
+			name := ""
 			if token == json.Delim('{') {
 				key, err := d.Token()
 				if err != nil {
@@ -122,7 +114,7 @@ func nullIn(d *json.Decoder, payload []byte, t reflect.Type, path string) error 
 				}
 				name, _ = key.(string)
 			}
-			if err := nullIn(d, payload, inside(t, name), join(path, name)); err != nil {
+			if err := nullIn(d, payload, inside(t, name)); err != nil {
 				return err
 			}
 		}
@@ -132,13 +124,6 @@ func nullIn(d *json.Decoder, payload []byte, t reflect.Type, path string) error 
 		}
 	}
 	return nil
-}
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
 }
 
 // inside returns the type of an element, or of the field that encoding/json fills from name; nil where anything goes.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,10 @@ type Server struct {
 	services atomic.Pointer[map[string]*service]
 	pool     *pool
 	ctx      context.Context // parent of every handler's
-	cancel   context.CancelFunc
+	cancel   context.CancelCauseFunc
+	draining chan struct{} // closed when the server begins to stop
+	version  byte          // of the wire, the highest that it speaks
+	started  time.Time
 	count    counters
 
 	mu        sync.Mutex // protects the fields below; also held while services changes
@@ -31,10 +35,13 @@ type Server struct {
 	stopping  bool
 	drained   chan struct{} // closed when the server is stopping and its last connection has ended
 	gone      bool          // drained is closed
+
+	middleware []Middleware      // the outermost first
+	closed     map[string]uint64 // connections that ended, by reason
 }
 
 type counters struct {
-	accepted, calls, failed, refused, panics, repaired atomic.Uint64
+	accepted, calls, failed, canceled, refused, panics, repaired atomic.Uint64
 }
 
 // New makes a server without services. A nil cfg means the defaults; see Config. It starts nothing.
@@ -44,10 +51,18 @@ func New(cfg *Config) *Server {
 		conns:     map[*conn]struct{}{},
 		listeners: map[net.Listener]struct{}{},
 		drained:   make(chan struct{}),
+		draining:  make(chan struct{}),
+		started:   time.Now(),
+		version:   2,
+		closed:    map[string]uint64{},
+	}
+	if s.config.V1Only {
+		s.version = 1
 	}
 	s.services.Store(&map[string]*service{})
 	s.pool = newPool(s.config.Workers, s.config.Queue, func(c *Call) { c.conn.runQueued(c) })
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithCancelCause(context.WithValue(context.Background(), serverKey{}, s))
+	s.addBuiltIn()
 	return s
 }
 
@@ -179,38 +194,48 @@ func (s *Server) drainedLocked() {
 	}
 }
 
-// Shutdown stops accepting and reading, lets the calls that were read finish and be answered, and closes the connections;
-// idle ones at once. It returns nil when all of that is done. When ctx ends first it cuts what is left as Close does, without
-// waiting for handlers, and returns the context's error.
+// Shutdown stops accepting and reading, lets the calls and streams that were read finish and be answered, and closes the connections;
+// idle ones at once. Peers of version 2 are told at once and open nothing more. Handlers can see it coming: [Draining]. It returns nil when all of that
+// is done. When ctx ends first it cuts what is left as Close does, without waiting for handlers, and returns the context's error.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.stop((*conn).stop, Stopping)
+	left := time.Duration(0)
+	if due, ok := ctx.Deadline(); ok {
+		left = max(time.Until(due), 0)
+	}
+	s.stop(func(c *conn) { c.stop(Stopping, left) })
 	for _, done := range []<-chan struct{}{s.drained, s.pool.done} {
 		select {
 		case <-done:
 		case <-ctx.Done():
-			s.stop((*conn).cut, Cut)
-			s.cancel()
+			s.cut(ErrDraining)
 			return context.Cause(ctx)
 		}
 	}
-	s.cancel()
+	s.cancel(ErrServerClosed)
 	return nil
 }
 
 // Close closes listeners and connections at once and cancels the handlers' contexts. It waits until they have returned: a handler
 // that does not heed its context holds it up. It may be called after Shutdown and more than once; the error is nil.
 func (s *Server) Close() error {
-	s.stop((*conn).cut, Cut)
-	s.cancel()
+	s.cut(ErrServerClosed)
 	<-s.drained
 	<-s.pool.done
 	return nil
 }
 
+func (s *Server) cut(cause error) {
+	s.stop(func(c *conn) { c.cut(Cut, cause) })
+	s.cancel(cause)
+}
+
 // stop ends the listeners and tells every connection how to end.
-func (s *Server) stop(end func(*conn, Reason), why Reason) {
+func (s *Server) stop(end func(*conn)) {
 	s.mu.Lock()
-	s.stopping = true
+	if !s.stopping {
+		s.stopping = true
+		close(s.draining)
+	}
 	for ln := range s.listeners {
 		ln.Close()
 	}
@@ -221,8 +246,15 @@ func (s *Server) stop(end func(*conn, Reason), why Reason) {
 	s.drainedLocked()
 	s.mu.Unlock()
 	for _, c := range open {
-		end(c, why)
+		end(c)
 	}
+}
+
+// ended counts a connection's end.
+func (s *Server) ended(why Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed[string(why)]++
 }
 
 // Stats returns the counters. They are read one after the other, not all in the same instant.
@@ -231,13 +263,14 @@ func (s *Server) Stats() Stats {
 		Accepted: s.count.accepted.Load(),
 		Calls:    s.count.calls.Load(),
 		Failed:   s.count.failed.Load(),
+		Canceled: s.count.canceled.Load(),
 		Refused:  s.count.refused.Load(),
 		Panics:   s.count.panics.Load(),
 		Repaired: s.count.repaired.Load(),
 	}
-	st.Queued, st.Running = s.pool.load()
+	st.Queued, st.Running, st.Streams = s.pool.load()
 	s.mu.Lock()
-	st.Open = len(s.conns)
+	st.Open, st.Closed = len(s.conns), maps.Clone(s.closed)
 	s.mu.Unlock()
 	return st
 }

@@ -13,5 +13,5 @@ type socket struct{}
 
 func newSocket(net.Conn, *wire.Decoder) *socket { return nil }
 
-func (s *socket) read() (n int, first byte, err error) { panic("no socket") }
+func (s *socket) read() (came []byte, err error)       { panic("no socket") }
 func (s *socket) TryWrite(b []byte) (n int, err error) { panic("no socket") }

@@ -18,8 +18,7 @@ type socket struct {
 	dec *wire.Decoder
 
 	reader  func(fd uintptr) bool // made once: a call must not allocate
-	got     int
-	first   byte
+	got     []byte
 	readErr error
 
 	writer   func(fd uintptr) bool
@@ -48,30 +47,31 @@ func newSocket(nc net.Conn, dec *wire.Decoder) *socket {
 	return s
 }
 
-// read waits for bytes and puts them into the decoder.
-func (s *socket) read() (n int, first byte, err error) {
+// read waits for bytes, puts them into the decoder and returns them where they stand.
+func (s *socket) read() (came []byte, err error) {
 	if err := s.raw.Read(s.reader); err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	if s.got == 0 && s.readErr == nil {
-		return 0, 0, io.EOF
+	came, s.got = s.got, nil // or an idle connection would hold the buffer
+	if len(came) == 0 && s.readErr == nil {
+		return nil, io.EOF
 	}
-	return s.got, s.first, s.readErr
+	return came, s.readErr
 }
 
 func (s *socket) readNow(fd uintptr) (done bool) {
 	b := s.dec.Space()
-	s.got, s.readErr = syscall.Read(int(fd), b)
-	for errors.Is(s.readErr, syscall.EINTR) {
-		s.got, s.readErr = syscall.Read(int(fd), b)
+	n, err := syscall.Read(int(fd), b)
+	for errors.Is(err, syscall.EINTR) {
+		n, err = syscall.Read(int(fd), b)
 	}
-	s.got = max(s.got, 0)
-	if s.readErr == syscall.EAGAIN {
+	s.got, s.readErr = b[:max(n, 0)], err
+	if err == syscall.EAGAIN {
+		s.got = nil
 		s.dec.Release()
 		return false
 	}
-	s.first = b[0]
-	s.dec.Fed(s.got)
+	s.dec.Fed(len(s.got))
 	return true
 }
 

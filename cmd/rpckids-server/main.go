@@ -80,8 +80,9 @@ func newCommand(out io.Writer, signals <-chan os.Signal) *cobra.Command {
 	var set settings
 	cmd := &cobra.Command{
 		Use:   "rpckids-server",
-		Short: "Serve the demo services: fib, exp, echo, slow, fail, log",
-		Long: `Serve the demo services fib, exp, echo, slow, fail and log on one TCP port, over the wire of the original.
+		Short: "Serve the demo services: fib, exp, echo, slow, fail, log, and with items fibs, sum, chat, ticks",
+		Long: `Serve the demo services on one TCP port, over the wire of the original and over version 2: fib, exp, echo, slow, fail and log,
+and with items, which only version 2 carries, fibs, sum, chat and ticks.
 
 The log goes to standard output. Ctrl+C lets running calls finish, for 10 seconds at most; a second one cuts them.`,
 		Example:       "  rpckids-server\n  rpckids-server --addr localhost:0 --log-format json\n  rpckids-server --log-level warn   # for measuring",
@@ -102,6 +103,7 @@ The log goes to standard output. Ctrl+C lets running calls finish, for 10 second
 	f.IntVar(&set.config.Workers, "workers", 16, "handlers that run at once")
 	f.IntVar(&set.config.Queue, "queue", 1000, "calls that wait for a worker; 0 means none")
 	f.DurationVar(&set.config.Idle, "idle", 60*time.Second, "close a connection after this long without a byte; 0 means never")
+	f.BoolVar(&set.config.V1Only, "v1-only", false, "speak the wire of the original alone")
 	f.StringVar(&set.format, "log-format", "text", "text or json")
 	f.StringVar(&set.level, "log-level", "info", "debug, info, warn or error; info has a line for every message")
 	return cmd

@@ -197,7 +197,7 @@ func TestHelp(t *testing.T) {
 	if got := run([]string{"--help"}, &out, &problems, nil); got != exitOK {
 		t.Errorf("exit code %d, want %d", got, exitOK)
 	}
-	for _, flag := range []string{"--addr", "--workers", "--queue", "--idle", "--log-format", "--log-level"} {
+	for _, flag := range []string{"--addr", "--workers", "--queue", "--idle", "--v1-only", "--log-format", "--log-level"} {
 		if !strings.Contains(out.String(), flag+" ") {
 			t.Errorf("%s is not in the help:\n%s", flag, out.String())
 		}

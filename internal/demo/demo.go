@@ -7,12 +7,14 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/rpckids/rpckids/rpcserver"
 )
 
-// Register adds fib, exp, echo, slow, fail and log to s. What is cast to log is dropped; see [RegisterLogging].
+// Register adds fib, exp, echo, slow, fail and log to s, and with items fibs, sum, chat and ticks. What is cast to log is dropped; see
+// [RegisterLogging].
 func Register(s *rpcserver.Server) { RegisterLogging(s, nil) }
 
 // RegisterLogging is Register with a place for the lines that are cast to log; nil drops them. A line is untrusted text of any
@@ -33,7 +35,8 @@ func RegisterLogging(s *rpcserver.Server, write func(line string)) {
 			write(text(line))
 		}
 		return nil
-	}, rpcserver.Doc("one way: takes a line and answers nothing"), rpcserver.Example("hi"))
+	}, rpcserver.Doc("takes a line and answers nothing"), rpcserver.Example("hi"))
+	registerStreams(s)
 }
 
 func text(raw json.RawMessage) string {
@@ -44,9 +47,9 @@ func text(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// fibs holds fib(0) to fib(91), all that fit an int64. It is never written again: the original's list, which grew while it was
+// numbers holds fib(0) to fib(91), all that fit an int64. It is never written again: the original's list, which grew while it was
 // read, is corrupted by the first burst of callers.
-var fibs = func() (f [92]int64) {
+var numbers = func() (f [92]int64) {
 	f[0], f[1] = 1, 1
 	for n := 2; n < len(f); n++ {
 		f[n] = f[n-1] + f[n-2]
@@ -55,10 +58,10 @@ var fibs = func() (f [92]int64) {
 }()
 
 func fib(_ context.Context, n int) (int64, error) {
-	if n < 0 || n >= len(fibs) {
-		return 0, rpcserver.Errorf(rpcserver.InvalidArgument, "n is %d, want 0 to %d", n, len(fibs)-1)
+	if n < 0 || n >= len(numbers) {
+		return 0, rpcserver.Errorf(rpcserver.InvalidArgument, "n is %d, want 0 to %d", n, len(numbers)-1)
 	}
-	return fibs[n], nil
+	return numbers[n], nil
 }
 
 // ExpRequest asks exp for Base to the power of Exp.
@@ -73,7 +76,7 @@ const mostExp = 1_000_000
 // Validate refuses what the loop would take too long for.
 func (r ExpRequest) Validate() error {
 	if r.Exp < 0 || r.Exp > mostExp {
-		return rpcserver.Errorf(rpcserver.InvalidArgument, "exp is %d, want 0 to %d", r.Exp, mostExp)
+		return rpcserver.Invalid(rpcserver.Violation{Field: "exp", Problem: fmt.Sprintf("is %d, want 0 to %d", r.Exp, mostExp)})
 	}
 	return nil
 }
@@ -124,7 +127,7 @@ type FailRequest struct {
 // Validate refuses a code that there is not, and ok, which is no failure.
 func (r FailRequest) Validate() error {
 	if code, ok := rpcserver.ParseCode(r.Code); !ok || code == rpcserver.OK {
-		return rpcserver.Errorf(rpcserver.InvalidArgument, "code is %q, want the name of an error such as not_found or unavailable", r.Code)
+		return rpcserver.Invalid(rpcserver.Violation{Field: "code", Problem: fmt.Sprintf("is %q, want the name of an error such as not_found or unavailable", r.Code)})
 	}
 	return nil
 }

@@ -83,14 +83,14 @@ func TestServices(t *testing.T) {
 			{"exp", `{"base":2,"exp":63}`, `exp_res {"value":-9223372036854775808,"costInNanos":0}`},
 			{"exp", `{"base":2,"exp":64}`, `exp_res {"value":0,"costInNanos":0}`},
 			{"exp", `{"base":3,"exp":1000000}`, fmt.Sprintf(`exp_res {"value":%d,"costInNanos":0}`, power(3, 1_000_000))},
-			{"exp", `{"base":2,"exp":1000001}`, `!error {"code":"invalid_argument","message":"exp is 1000001, want 0 to 1000000"}`},
-			{"exp", `{"base":2,"exp":-1}`, `!error {"code":"invalid_argument","message":"exp is -1, want 0 to 1000000"}`},
+			{"exp", `{"base":2,"exp":1000001}`, `!error {"code":"invalid_argument","message":"exp is 1000001, want 0 to 1000000","details":{"violations":[{"field":"exp","at":16,"problem":"is 1000001, want 0 to 1000000"}]}}`},
+			{"exp", `{"base":2,"exp":-1}`, `!error {"code":"invalid_argument","message":"exp is -1, want 0 to 1000000","details":{"violations":[{"field":"exp","at":16,"problem":"is -1, want 0 to 1000000"}]}}`},
 			{"echo", ` {"b" : 1, "a":[null,"你😀"]} `, `echo_res  {"b" : 1, "a":[null,"你😀"]} `},
 			{"slow", "1500", "slow_res 1500"},
 			{"slow", "60001", `!error {"code":"invalid_argument","message":"milliseconds are 60001, want 0 to 60000"}`},
 			{"fail", `{"code":"data_loss","message":"it is gone"}`, `!error {"code":"data_loss","message":"it is gone"}`},
-			{"fail", `{"code":"ok"}`, `!error {"code":"invalid_argument","message":"code is \"ok\", want the name of an error such as not_found or unavailable"}`},
-			{"fail", `{"code":"Nope"}`, `!error {"code":"invalid_argument","message":"code is \"Nope\", want the name of an error such as not_found or unavailable"}`},
+			{"fail", `{"code":"ok"}`, `!error {"code":"invalid_argument","message":"code is \"ok\", want the name of an error such as not_found or unavailable","details":{"violations":[{"field":"code","at":8,"problem":"is \"ok\", want the name of an error such as not_found or unavailable"}]}}`},
+			{"fail", `{"code":"Nope"}`, `!error {"code":"invalid_argument","message":"code is \"Nope\", want the name of an error such as not_found or unavailable","details":{"violations":[{"field":"code","at":8,"problem":"is \"Nope\", want the name of an error such as not_found or unavailable"}]}}`},
 		} {
 			if got, err := ask(nc, test.service, test.payload); err != nil || got != test.want {
 				t.Errorf("%s %s: got %s, %v\nwant %s", test.service, test.payload, got, err, test.want)

@@ -6,7 +6,7 @@ import "strings"
 // in common. It is "" when nothing is near; of equally near names the first wins.
 func Nearest(typed string, names []string) string {
 	letters := len([]rune(typed))
-	best, limit := "", min((letters+2)/3+1, letters)
+	best, limit := "", min(max(letters/3, 1)+1, letters)
 	for _, n := range names {
 		if strings.EqualFold(n, typed) {
 			return n

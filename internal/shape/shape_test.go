@@ -298,8 +298,8 @@ func TestPath(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	names := []string{"call", "cast", "connect", "disconnect", "history", "help", "?"}
-	for typed, want := range map[string]string{"cal": "call", "clal": "call", "CALL": "call", "conect": "connect", "xyzzy": "", "": "", "x": "", "hepl": "help"} {
+	names := []string{"call", "cast", "connect", "disconnect", "history", "help", "copy", "?"}
+	for typed, want := range map[string]string{"nope": "", "cal": "call", "clal": "call", "CALL": "call", "conect": "connect", "xyzzy": "", "": "", "x": "", "hepl": "help"} {
 		if got := Nearest(typed, names); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", typed, got, want)
 		}

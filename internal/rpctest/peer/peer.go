@@ -26,6 +26,7 @@ type Server struct {
 	t      testing.TB
 	ln     net.Listener
 	script Script
+	magic  Magic
 	wg     sync.WaitGroup
 
 	mu    sync.Mutex // protects the fields below
@@ -39,17 +40,27 @@ type Conn struct {
 	net.Conn
 	Number int // 1 for the first connection of its server
 
+	magicOK bool // the magic of version 2 may stand at the beginning
+
 	sending sync.Mutex // keeps frames whole
 
-	mu    sync.Mutex // protects the field below
+	mu    sync.Mutex // protects the fields below
 	bytes []byte
+	magic bool
 }
 
 // Serve starts a server on ln. A byte that is not valid version 1 fails the
 // test. When the test ends, so do the listener and the connections.
 func Serve(t testing.TB, ln net.Listener, script Script) *Server {
 	t.Helper()
-	s := &Server{t: t, ln: ln, script: script}
+	return ServeMagic(t, ln, script, Complain)
+}
+
+// ServeMagic is Serve with a server that a client may ask for version 2, at the
+// beginning of a connection: it has none, and magic says how it shows that.
+func ServeMagic(t testing.TB, ln net.Listener, script Script, magic Magic) *Server {
+	t.Helper()
+	s := &Server{t: t, ln: ln, script: script, magic: magic}
 	s.wg.Add(1)
 	go s.accept() // ends when the listener is closed; Close waits for it
 	t.Cleanup(s.Close)
@@ -89,7 +100,7 @@ func (s *Server) accept() {
 			return
 		}
 		s.mu.Lock()
-		c := &Conn{Conn: sock, Number: len(s.conns) + 1}
+		c := &Conn{Conn: sock, Number: len(s.conns) + 1, magicOK: s.magic != Complain}
 		s.conns = append(s.conns, c)
 		s.mu.Unlock()
 		s.wg.Add(1)
@@ -102,6 +113,12 @@ func (s *Server) converse(c *Conn) {
 	defer c.Close()
 	for {
 		m, err := c.receive()
+		if err == errMagic {
+			if s.magic.meet(c) {
+				continue
+			}
+			return
+		}
 		if err == io.EOF || err != nil && !isInvalid(err) {
 			return
 		}
@@ -149,6 +166,9 @@ func (c *Conn) text(what string, limit int32) (string, error) {
 		return "", err
 	}
 	n := int32(binary.BigEndian.Uint32(head))
+	if string(head) == magicBytes && c.met() {
+		return "", errMagic
+	}
 	if n < 0 || n > limit {
 		return "", invalid(fmt.Sprintf("%s length %d", what, n))
 	}

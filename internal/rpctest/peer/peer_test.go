@@ -57,3 +57,44 @@ func TestPeerIsStrict(t *testing.T) {
 		})
 	}
 }
+
+// Where the magic may come, it may come at the beginning and nowhere else.
+func TestMagic(t *testing.T) {
+	fib := string(Frame("1", "fib", "10"))
+	for _, test := range []struct {
+		magic      Magic
+		sent       string
+		messages   int
+		complaints int32
+		open       bool
+	}{
+		{Stay, magicBytes + "\x00\x00\x00", 0, 0, true},
+		{CloseAtOnce, magicBytes, 0, 0, false},
+		{StayInStep, magicBytes + fib, 1, 0, true},
+		{StayInStep, fib + magicBytes, 1, 1, false},
+		{Stay, fib, 1, 0, true},
+		{Complain, magicBytes, 0, 1, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			j := &judge{TB: t}
+			ln := memnet.Listen()
+			s := ServeMagic(j, ln, Echo, test.magic)
+			c, err := ln.Dial(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Write([]byte(test.sent))
+			synctest.Wait()
+			_, err = c.Write([]byte{0})
+			conn := s.Conns()[0]
+			if open := err == nil; open != test.open || j.complaints.Load() != test.complaints || len(s.Messages()) != test.messages {
+				t.Errorf("%d %q: open %v, %d complaints, %d messages; want %v, %d, %d", test.magic, test.sent, open, j.complaints.Load(), len(s.Messages()), test.open, test.complaints, test.messages)
+			}
+			if want := test.magic != Complain && test.sent[0] != 0; conn.Magic() != want {
+				t.Errorf("%d %q: the magic was seen %v, want %v", test.magic, test.sent, !want, want)
+			}
+			c.Close()
+			s.Close()
+		})
+	}
+}
