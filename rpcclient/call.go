@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/rpckids/rpckids/internal/mux"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -15,13 +16,20 @@ import (
 // client's pool, so that its buffers and its channel serve many calls.
 type call struct {
 	typ        string
+	pattern    Pattern
+	codec      wire.CodecID
 	payload    []byte // encoded
 	oneWay     bool
 	idempotent bool
+	cargo      *cargo // what the caller's context holds for us, or nil
 	trace      *Trace // where the caller wants to see it, or nil
 	start      time.Time
 	attempts   int
 	server     string // of the last attempt
+	protocol   string // the same
+	begun      bool   // items have been taken or given: it cannot be sent again
+	onEnd      func() // the caller's, to be called once
+	talk       talk   // what happens on its stream, if it is one
 
 	// done gets one value when the conn that took the call lets go of it.
 	done chan struct{}
@@ -41,12 +49,24 @@ type call struct {
 	mayHaveLeft bool
 	err         error
 
-	// The reader alone fills these, between taking the call and done.
+	// The fields below are for version 2 alone, and the caller's goroutine's.
+	meta           []byte // outgoing
+	metaLen        int    // of it, without what belongs to one attempt
+	request        mux.Request
+	frames         mux.Trace
+	stream         uint32
+	queue, handler time.Duration // the server's own times, if timed
+	timed          bool
+
+	// The reader of a v1Conn alone fills these, between taking the call and done.
 	answer    answer
 	replyType []byte
 	reply     []byte // the payload
 	raw       []byte // traced: what came in
 }
+
+// talk is what happens on a call's stream instead of waiting for one reply.
+type talk func(ctx context.Context, c *v2Conn, k *call, s *mux.Stream) error
 
 // place says who holds a call.
 type place uint8
@@ -71,11 +91,21 @@ func Idempotent() CallOption { return func(k *call) { k.idempotent = true } }
 // encoding/json can write; nil is null. Numbers are exact. A null reply is an
 // error unless T has a null (pointer, slice, map, interface) or is struct{}.
 func Call[T any](ctx context.Context, c *Client, typ string, payload any, opts ...CallOption) (T, error) {
+	if c.chain == nil {
+		return call1[T](ctx, c, typ, payload, opts)
+	}
+	return through(ctx, c, &Request{Type: typ, Pattern: PatternCall, Payload: payload}, func(ctx context.Context, r *Request) (T, error) {
+		return call1[T](ctx, c, r.Type, r.Payload, opts)
+	})
+}
+
+func call1[T any](ctx context.Context, c *Client, typ string, payload any, opts []CallOption) (reply T, err error) {
 	k := c.begin(ctx, typ, opts)
-	var reply T
-	err := c.exchange(ctx, k, payload)
+	if err = wantsRaw[T](k); err == nil {
+		err = c.exchange(ctx, k, payload)
+	}
 	if err == nil {
-		if reply, err = decode[T](k.reply); err != nil {
+		if reply, err = read[T](k, k.reply); err != nil {
 			err = k.misfit(err)
 		}
 	}
@@ -85,24 +115,42 @@ func Call[T any](ctx context.Context, c *Client, typ string, payload any, opts .
 // Invoke calls typ with a payload that is JSON already (nil: null) and returns
 // the reply's payload as it came, checked to be JSON. The result is the caller's.
 func (c *Client) Invoke(ctx context.Context, typ string, payload json.RawMessage, opts ...CallOption) (json.RawMessage, error) {
-	k := c.begin(ctx, typ, opts)
-	reply, err := c.invoke(ctx, k, payload)
-	return reply, c.end(k, err)
+	if c.chain == nil {
+		return c.invoke(ctx, typ, payload, opts)
+	}
+	return through(ctx, c, &Request{Type: typ, Pattern: PatternCall, Payload: payload}, func(ctx context.Context, r *Request) (json.RawMessage, error) {
+		return c.invoke(ctx, r.Type, r.Payload, opts)
+	})
 }
 
-func (c *Client) invoke(ctx context.Context, k *call, payload json.RawMessage) (json.RawMessage, error) {
-	if err := c.exchange(ctx, k, payload); err != nil {
-		return nil, err
+func (c *Client) invoke(ctx context.Context, typ string, payload any, opts []CallOption) (reply json.RawMessage, err error) {
+	k := c.begin(ctx, typ, opts)
+	if err = c.exchange(ctx, k, payload); err == nil {
+		if k.codec == wire.CodecJSON {
+			err = checkJSON(k.reply)
+		}
+		if err != nil {
+			err = k.misfit(err)
+		} else {
+			reply = append(json.RawMessage{}, k.reply...)
+		}
 	}
-	if err := checkJSON(k.reply); err != nil {
-		return nil, k.misfit(err)
-	}
-	return append(json.RawMessage(nil), k.reply...), nil
+	return reply, c.end(k, err)
 }
 
 // Cast sends typ one way. It returns nil once the operating system has the
 // bytes; what the server makes of them nobody learns. It is never sent twice.
 func Cast(ctx context.Context, c *Client, typ string, payload any) error {
+	if c.chain == nil {
+		return c.cast(ctx, typ, payload)
+	}
+	_, err := through(ctx, c, &Request{Type: typ, Pattern: PatternCast, Payload: payload}, func(ctx context.Context, r *Request) (struct{}, error) {
+		return struct{}{}, c.cast(ctx, r.Type, r.Payload)
+	})
+	return err
+}
+
+func (c *Client) cast(ctx context.Context, typ string, payload any) error {
 	k := c.begin(ctx, typ, nil)
 	k.oneWay = true
 	return c.end(k, c.exchange(ctx, k, payload))
@@ -112,8 +160,11 @@ func Cast(ctx context.Context, c *Client, typ string, payload any) error {
 func (c *Client) begin(ctx context.Context, typ string, opts []CallOption) *call {
 	k := c.calls.Get().(*call)
 	k.typ = typ
-	if k.trace = traceOf(ctx); k.trace != nil {
-		k.start = time.Now()
+	if k.cargo = cargoOf(ctx); k.cargo != nil {
+		if k.trace = k.cargo.trace; k.trace != nil {
+			k.start = time.Now()
+		}
+		k.cargo.forget()
 	}
 	for _, opt := range opts {
 		opt(k)
@@ -129,6 +180,7 @@ func (c *Client) end(k *call, err error) error {
 	if k.trace != nil {
 		k.trace.fill(k)
 	}
+	k.tellEnd()
 	c.calls.Put(k.reset())
 	return err
 }
@@ -153,6 +205,7 @@ func (k *call) reset() *call {
 		done:      k.done,
 		payload:   reuse(k.payload),
 		id:        k.id[:0],
+		meta:      reuse(k.meta),
 		replyType: reuse(k.replyType),
 		reply:     reuse(k.reply),
 	}
@@ -168,13 +221,11 @@ func reuse(b []byte) []byte {
 }
 
 // encode writes the payload and checks the limits.
-func (k *call) encode(payload any, limit int) error {
-	var err error
-	if k.payload, err = appendJSON(k.payload[:0], payload); err != nil {
-		return fail(ErrPayload, InvalidArgument, err, "payload of %s: %v", printable(k.typ, 64), err)
-	}
-	if n := len(k.payload); n > limit {
-		return fail(ErrTooLarge, ResourceExhausted, nil, "payload of %s has %d bytes, the limit is %d", printable(k.typ, 64), n, limit)
+func (k *call) encode(payload any, limit int) (err error) {
+	if !k.pattern.uploads() {
+		if k.payload, err = k.appendValue(k.payload[:0], payload, limit, "payload"); err != nil {
+			return err
+		}
 	}
 	if n := len(k.typ); n > limit {
 		return fail(ErrTooLarge, ResourceExhausted, nil, "type name has %d bytes, the limit is %d", n, limit)
@@ -182,7 +233,33 @@ func (k *call) encode(payload any, limit int) error {
 	if !utf8.ValidString(k.typ) {
 		return fail(ErrPayload, InvalidArgument, nil, "type name %s is not UTF-8", printable(k.typ, 64))
 	}
-	return nil
+	return k.pack()
+}
+
+// appendValue appends a payload or an item in the call's codec.
+func (k *call) appendValue(dst []byte, v any, limit int, what string) ([]byte, error) {
+	before := len(dst)
+	var err error
+	if k.codec == wire.CodecRaw {
+		dst, err = appendBytes(dst, v)
+	} else {
+		dst, err = appendJSON(dst, v)
+	}
+	if err != nil {
+		return dst, fail(ErrPayload, InvalidArgument, err, "%s of %s: %v", what, printable(k.typ, 64), err)
+	}
+	if n := len(dst) - before; n > limit {
+		return dst, fail(ErrTooLarge, ResourceExhausted, nil, "%s of %s has %d bytes, the limit is %d", what, printable(k.typ, 64), n, limit)
+	}
+	return dst, nil
+}
+
+// tellEnd calls what OnEnd has set.
+func (k *call) tellEnd() {
+	if f := k.onEnd; f != nil {
+		k.onEnd = nil
+		f()
+	}
 }
 
 // misfit is the failure of a reply that came but is of no use.
@@ -203,9 +280,17 @@ func (k *call) verdict(ctx context.Context) error {
 	}
 	f := &failure{kind: ErrServer, status: *status}
 	if status.Code == DeadlineExceeded {
-		f.cause = ctx.Err()
+		f.cause = overdue(ctx)
 	}
 	return f
+}
+
+// overdue returns the context's error, also where its timer is about to fire.
+func overdue(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // ended is the failure of a call whose context is over.

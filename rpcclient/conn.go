@@ -2,365 +2,58 @@ package rpcclient
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"net"
-	"slices"
-	"sync"
 	"time"
-	"unicode/utf8"
-
-	"github.com/rpckids/rpckids/internal/wire"
 )
 
-// outboxMax is how many bytes may wait to be written before callers wait in
-// line instead.
-const outboxMax = 1 << 20
+// conn is one connection to the server, as the link and the calls see it: v1Conn
+// or v2Conn. Which version it speaks is its own affair.
+type conn interface {
+	// exchange sends k and waits for the reply or, if k is a cast, until its
+	// bytes are gone. It returns a failure if neither came.
+	exchange(ctx context.Context, k *call) error
 
-// conn is one socket and the calls in flight on it.
-//
-//	caller   exchange -> submit -> admitLocked -> flush      then waits for done
-//	reader   read -> deliver -> settle -> done, flush
-//	writer   write, on demand, for what a flush could not get rid of
-//
-// A conn goes through three states: open; retiring, when it takes no new calls
-// but waits for the replies of those that are out; closed, when the socket is.
-type conn struct {
+	// read is the reader: it ends when the socket does, and when it has returned
+	// nothing of the conn runs any more.
+	read()
+
+	// leave makes it take no new calls and go when the last one has ended.
+	leave()
+
+	// goodbye ends it for Close: at once, unless that could destroy a cast.
+	goodbye()
+
+	// describe adds it to the picture; live says that it takes the new calls.
+	describe(s *Stats, live bool)
+
+	// total adds what it has counted itself to the client's counters, at its end.
+	total(n *counters)
+
+	// spent reports whether it takes no more calls.
+	spent() bool
+
+	// isOurs reports whether the server has shown that it is one of ours.
+	isOurs() bool
+
+	// version names what it speaks: "v1" or "v2".
+	version() string
+
+	whereabouts() *endpoint
+}
+
+// endpoint is what there is to know about a connection of either version.
+type endpoint struct {
 	link   *link
-	cfg    *Config
-	stats  *counters
-	sock   net.Conn
-	try    tryWriter // nil: this kind of socket can only be written by waiting
-	remote string
+	remote string // the address, as it goes into errors and traces
 	since  time.Time
-
-	writers sync.WaitGroup // the writer goroutine; the reader waits for it at its end
-
-	// Of the reader alone.
-	quiet bool      // no call was waiting when it last looked
-	small [256]byte // takes the first bytes after a quiet time
-
-	mu       sync.Mutex  // protects the fields below
-	err      *failure    // why the conn is closed
-	retiring *failure    // why it takes no new calls
-	linger   *time.Timer // closes the socket if the server does not
-	pending  pending
-	line     []*call // callers that wait for room, in order
-
-	outbox   []byte // frames nobody has begun to write
-	spare    []byte // the other buffer, while nobody writes from it
-	rest     []byte // what the writer has to write before the outbox
-	flushing bool   // somebody writes, or is about to
-	watched  []*call
-	// Positions in the stream of bytes this conn sends: the end of the outbox,
-	// of what was handed to the socket, of what the socket took.
-	filled, offered, taken uint64
-	unproven               uint64 // the end of the newest cast that no reply to a later call has shown to be read; 0: none
-
-	ours     bool // the server has shown that it is one of ours
-	useful   bool // a reply came
-	repaired bool // a repair was logged
-	strayed  bool // a reply nobody waited for was logged
 }
 
-func newConn(l *link, sock net.Conn) *conn {
-	c := &conn{
-		link:   l,
-		cfg:    &l.client.cfg,
-		stats:  &l.client.stats,
-		sock:   sock,
-		try:    newTryWriter(sock),
-		remote: l.client.target.text,
-		since:  time.Now(),
-		quiet:  true,
-	}
+func (e *endpoint) whereabouts() *endpoint { return e }
+
+func (l *link) endpoint(sock net.Conn) endpoint {
+	remote := l.client.target.text
 	if l.client.target.network == "tcp" && sock.RemoteAddr() != nil {
-		c.remote = sock.RemoteAddr().String()
+		remote = sock.RemoteAddr().String()
 	}
-	var unique [4]byte
-	rand.Read(unique[:])
-	hex.Encode(c.pending.prefix[:], unique[:])
-	return c
+	return endpoint{l, remote, time.Now()}
 }
-
-// exchange sends k and waits for the reply or, if k is a cast, until its bytes
-// are gone. It returns a failure if neither came.
-func (c *conn) exchange(ctx context.Context, k *call) error {
-	if err := c.submit(k); err != nil {
-		return err
-	}
-	if stop := ctx.Done(); stop == nil {
-		<-k.done
-	} else {
-		select {
-		case <-k.done:
-		case <-stop:
-			if c.abandon(k) {
-				return ended(ctx, k.doing())
-			}
-			<-k.done // the reader was faster and is about to send this
-		}
-	}
-	return k.err
-}
-
-// submit puts k in line, and with luck its frame into the outbox and on its way.
-func (c *conn) submit(k *call) error {
-	c.mu.Lock()
-	if c.retiring != nil {
-		k.mayHaveLeft = false
-		err := c.retiring
-		c.mu.Unlock()
-		return err
-	}
-	k.err, k.mayHaveLeft, k.place = nil, false, inLine
-	k.queued, k.written, k.sent, k.received = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	if len(c.line) == 0 && c.roomLocked() {
-		c.admitLocked(k)
-	} else {
-		c.line = append(c.line, k) // full: the caller waits its turn, bounded by its context
-	}
-	lead, alone := c.leadLocked(), c.pending.waiting <= 1
-	c.mu.Unlock()
-	if lead {
-		if !alone {
-			c.gather()
-		}
-		c.flush()
-	}
-	return nil
-}
-
-func (c *conn) roomLocked() bool {
-	return c.pending.waiting < c.cfg.MaxInFlight && c.filled-c.taken < outboxMax
-}
-
-// admitLocked gives k its id and appends its frame to the outbox.
-func (c *conn) admitLocked(k *call) {
-	if err := c.pending.add(k, c.cfg.RequestID != nil); err != nil {
-		k.place, k.err = withCaller, err
-		k.done <- struct{}{}
-		return
-	}
-	k.place, k.first = inFlight, c.filled
-	before := len(c.outbox)
-	frame, at := wire.Begin(c.outbox, k.id, k.typ)
-	c.outbox = wire.End(append(frame, k.payload...), at)
-	c.filled += uint64(len(c.outbox) - before)
-	k.last = c.filled
-	c.stats.sent.Add(1)
-	if k.trace != nil {
-		k.queued = time.Now()
-		k.frame = append([]byte(nil), c.outbox[before:]...)
-	}
-	if k.trace != nil || k.oneWay {
-		c.watched = append(c.watched, k)
-	}
-}
-
-// advanceLocked admits callers from the line while there is room.
-func (c *conn) advanceLocked() {
-	n := 0
-	for n < len(c.line) && c.roomLocked() {
-		c.admitLocked(c.line[n])
-		n++
-	}
-	if n > 0 {
-		clear(c.line[:n])
-		if c.line = c.line[n:]; len(c.line) == 0 {
-			c.line = nil
-		}
-	}
-}
-
-// abandon takes k back for a caller that waits no longer. False means that it
-// is too late: done is about to be signalled.
-func (c *conn) abandon(k *call) bool {
-	c.mu.Lock()
-	switch k.place {
-	case withCaller:
-		c.mu.Unlock()
-		return false
-	case inLine:
-		c.unqueueLocked(k)
-	case inFlight:
-		k.mayHaveLeft = !c.unsendLocked(k)
-		c.takeLocked(k, abandoned)
-		c.advanceLocked()
-	}
-	lead := c.leadLocked()
-	last := c.doneRetiringLocked()
-	c.mu.Unlock()
-	if lead {
-		c.flush()
-	}
-	if last {
-		c.close(errRetired)
-	}
-	return true
-}
-
-func (c *conn) unqueueLocked(k *call) {
-	k.place = withCaller
-	for i, other := range c.line {
-		if other == k {
-			c.line = append(c.line[:i], c.line[i+1:]...)
-			return
-		}
-	}
-}
-
-// unsendLocked takes k's frame out of the outbox again, if it is still there:
-// what a caller has given up need not run. It reports whether it was.
-func (c *conn) unsendLocked(k *call) bool {
-	start := c.filled - uint64(len(c.outbox))
-	if k.first < start {
-		return false
-	}
-	size := k.last - k.first
-	c.outbox = slices.Delete(c.outbox, int(k.first-start), int(k.last-start))
-	c.filled -= size
-	for i := range c.pending.slots {
-		if other := c.pending.slots[i].call; other != nil && other.first > k.first {
-			other.first, other.last = other.first-size, other.last-size
-		}
-	}
-	k.queued, k.frame = time.Time{}, nil
-	c.stats.sent.Add(^uint64(0))
-	return true
-}
-
-// takeLocked ends k's time in flight; the caller of takeLocked owns it then.
-func (c *conn) takeLocked(k *call, f fate) {
-	c.pending.end(k, f)
-	k.place = withCaller
-	if k.trace == nil && !k.oneWay {
-		return
-	}
-	for i, other := range c.watched {
-		if other == k {
-			c.watched = append(c.watched[:i], c.watched[i+1:]...)
-			return
-		}
-	}
-}
-
-// retireLocked stops new calls. Those of which no byte has left fail with the
-// reason and may go elsewhere; the others may still be answered.
-func (c *conn) retireLocked(why *failure) {
-	if c.retiring != nil {
-		return
-	}
-	c.retiring = why
-	c.link.retired(c)
-	c.failLocked(why, c.offered)
-	c.rest, c.outbox, c.filled = nil, nil, c.offered
-}
-
-// doneRetiringLocked reports whether a retiring conn has nothing left to wait for.
-func (c *conn) doneRetiringLocked() bool {
-	return c.retiring != nil && c.err == nil && c.pending.waiting == 0
-}
-
-// close closes the socket and fails every call, in line or in flight. The first
-// reason counts. The reader notices and ends.
-func (c *conn) close(why *failure) {
-	c.mu.Lock()
-	first := c.err == nil
-	if first {
-		c.retireLocked(why)
-		c.err = why
-		c.failLocked(why, 0)
-	}
-	c.mu.Unlock()
-	if first {
-		c.sock.Close()
-	}
-}
-
-// failLocked fails the calls in line and those in flight whose frames begin at
-// or behind the position from.
-func (c *conn) failLocked(why *failure, from uint64) {
-	for _, k := range c.line {
-		k.place, k.err = withCaller, why
-		k.done <- struct{}{}
-	}
-	c.line = nil
-	for i := range c.pending.slots {
-		k := c.pending.slots[i].call
-		if k == nil || k.first < from {
-			continue
-		}
-		k.mayHaveLeft = k.first < c.offered
-		c.takeLocked(k, abandoned)
-		k.err = why
-		k.done <- struct{}{}
-	}
-}
-
-// goodbye ends the conn for Close. After a cast that the server may not have
-// read, and with nothing in flight, it gets the end of the stream, and the
-// reader a second to see the server's: closing at once might destroy the cast.
-func (c *conn) goodbye() {
-	half, ok := c.sock.(interface{ CloseWrite() error })
-	c.mu.Lock()
-	quiet := ok && c.unproven > 0 && c.err == nil && c.pending.waiting == 0 && !c.flushing && len(c.line) == 0
-	if quiet {
-		c.retireLocked(errClosed)
-		c.err = errClosed
-		c.lingerLocked()
-	}
-	c.mu.Unlock()
-	if !quiet {
-		c.close(errClosed)
-		return
-	}
-	half.CloseWrite()
-}
-
-// lingerLocked gives the server a second to end the connection itself, and the
-// reader as long to take what it still says.
-func (c *conn) lingerLocked() {
-	if c.linger == nil {
-		c.linger = time.AfterFunc(time.Second, func() { c.sock.Close() })
-	}
-}
-
-// describe adds this conn to the picture; live says that it takes the new calls.
-func (c *conn) describe(s *Stats, live bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s.Pending += c.pending.waiting + len(c.line)
-	if live {
-		s.Remote, s.Protocol, s.Since, s.Ours = c.remote, protocolV1, c.since, c.ours
-	}
-}
-
-// doing says where an abandoned call had got to.
-func (k *call) doing() string {
-	switch {
-	case !k.mayHaveLeft:
-		return "before anything was sent"
-	case k.oneWay:
-		return "while the cast was being sent"
-	}
-	return "while waiting for the reply"
-}
-
-// name takes an id of the user's own making.
-func (k *call) name(id string) error {
-	if len(id) > wire.MaxID {
-		return fail(ErrTooLarge, ResourceExhausted, nil, "request id has %d bytes, the limit is %d", len(id), wire.MaxID)
-	}
-	if !utf8.ValidString(id) {
-		return fail(ErrPayload, InvalidArgument, nil, "request id %s is not UTF-8", printable(id, 64))
-	}
-	if _, _, ok := wire.ParseMark([]byte(id)); ok {
-		return fail(ErrPayload, InvalidArgument, nil, "request id %s reads as one of the client's own", printable(id, 64))
-	}
-	k.id = append(k.id[:0], id...)
-	return nil
-}
-
-// errRetired ends a retiring conn whose last call was abandoned or answered.
-var errRetired = fail(ErrConnectionLost, Unavailable, nil, "the server has ended this connection")

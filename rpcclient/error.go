@@ -31,12 +31,21 @@ var (
 	// ErrServer says that the server answered this call with an error.
 	ErrServer = errors.New("error from the server")
 
+	// ErrNoStreams says that the server speaks version 1 alone, and that the call
+	// needs version 2: a stream, raw bytes, a listing. Nothing was sent.
+	ErrNoStreams = errors.New("server speaks v1")
+
+	// ErrMiddleware says that a [Middleware] failed the call; its error is wrapped.
+	ErrMiddleware = errors.New("failed by a middleware")
+
 	// ErrReply says that a reply came but cannot be used: not JSON, not of the
 	// wanted type, of a type nobody registered. The connection stays.
 	ErrReply = errors.New("unusable reply")
 
 	// ErrPayload says that the payload is not JSON or cannot be made into it, or
-	// that the type name or the request id cannot be used. Nothing was sent.
+	// that the type name, the request id or the metadata cannot be used, and that
+	// nothing was sent; for an Upload or a Bidi, that an item cannot be used or
+	// that the items failed, and their error is wrapped.
 	ErrPayload = errors.New("unusable payload")
 
 	// ErrTooLarge says that payload, type name or request id is over its limit.
@@ -80,6 +89,10 @@ const (
 	Unauthenticated    = wire.Unauthenticated
 )
 
+// Violation says what is wrong with one field of a payload: its path, the byte
+// of the payload where it stands, and the problem in words.
+type Violation = wire.FieldProblem
+
 // Error is what every failing function of this package returns. Status says
 // what happened; for a failure of our own side its code is the closest one. Kind
 // tells a server's deadline_exceeded from the caller's own.
@@ -93,6 +106,10 @@ type Error struct {
 	cause error
 }
 
+// Violations returns what the server found wrong with the fields of the payload,
+// or nil if Details say something else.
+func (e *Error) Violations() []Violation { return wire.Violations(e.Details) }
+
 // Error returns one line. Whatever in it came from a server is escaped and cut
 // to a bearable length, so it may go to a terminal; Message holds the original.
 func (e *Error) Error() string {
@@ -100,7 +117,7 @@ func (e *Error) Error() string {
 	if e.Server != "" {
 		b.WriteString(e.Server + ": ")
 	}
-	if e.Kind == ErrServer {
+	if e.Kind == ErrServer || e.Kind == ErrNoStreams {
 		b.WriteString(e.Code.String() + ": ")
 	}
 	b.WriteString(printable(e.Message, 1000))
@@ -123,13 +140,15 @@ type failure struct {
 	kind   error
 	status Status
 	cause  error
+
+	refused bool // the server has not run it, and says so
 }
 
 func (f *failure) Error() string { return f.status.Message }
 
 // fail makes a failure whose message is one line in plain words.
 func fail(kind error, code Code, cause error, format string, args ...any) *failure {
-	return &failure{kind, Status{Code: code, Message: fmt.Sprintf(format, args...)}, cause}
+	return &failure{kind: kind, status: Status{Code: code, Message: fmt.Sprintf(format, args...)}, cause: cause}
 }
 
 // printable makes text from a peer safe for a terminal and a log: control

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"slices"
 	"time"
 
 	"github.com/rpckids/rpckids/internal/demo"
@@ -16,13 +17,17 @@ import (
 
 // demoClient starts the demo server in memory and returns a client of it. In a
 // program of your own this is rpcclient.Dial(ctx, "localhost:8888").
-func demoClient() (c *rpcclient.Client, stop func()) {
+func demoClient(change ...func(*rpcclient.Config)) (c *rpcclient.Client, stop func()) {
 	ln := memnet.Listen()
 	s := rpcserver.New(nil)
 	demo.Register(s)
 	served := make(chan error)
 	go func() { served <- s.Serve(ln) }()
-	c, err := rpcclient.Dial(context.Background(), "localhost:8888", &rpcclient.Config{Dialer: ln.Dial})
+	cfg := &rpcclient.Config{Dialer: ln.Dial}
+	for _, f := range change {
+		f(cfg)
+	}
+	c, err := rpcclient.Dial(context.Background(), "localhost:8888", cfg)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -76,8 +81,8 @@ func ExampleClient_Stats() {
 		rpcclient.Call[int64](context.Background(), c, "fib", 1)
 	}
 	s := c.Stats()
-	fmt.Println(s.State, s.Protocol, s.Sent, s.Received, s.Dropped.Total())
-	// Output: connected v1 3 3 0
+	fmt.Println(s.State, s.Sent, s.Received, s.Dropped.Total())
+	// Output: connected 3 3 0
 }
 
 func ExampleError() {
@@ -105,4 +110,80 @@ func ExampleIdempotent() {
 	n, err := rpcclient.Call[int64](context.Background(), c, "fib", 10, rpcclient.Idempotent())
 	fmt.Println(n, err)
 	// Output: 89 <nil>
+}
+
+func ExampleStream() {
+	c, stop := demoClient()
+	defer stop()
+	for v, err := range rpcclient.Stream[int64](context.Background(), c, "fibs", 90) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if v > 20 {
+			break // cancels it on the server
+		}
+		fmt.Print(v, " ")
+	}
+	// Output: 1 1 2 3 5 8 13
+}
+
+func ExampleUpload() {
+	c, stop := demoClient()
+	defer stop()
+	numbers := slices.Values([]int64{1, 2, 39})
+	sum, err := rpcclient.Upload[int64](context.Background(), c, "sum", rpcclient.Values(numbers))
+	fmt.Println(sum, err)
+	// Output: 42 <nil>
+}
+
+func ExampleBidi() {
+	c, stop := demoClient()
+	defer stop()
+	lines := slices.Values([]string{"hello"})
+	for line, err := range rpcclient.Bidi[string](context.Background(), c, "chat", rpcclient.Values(lines)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(line)
+		break
+	}
+	// Output: you said: hello
+}
+
+func ExampleMiddleware() {
+	timed := func(next rpcclient.Doer) rpcclient.Doer {
+		return func(ctx context.Context, r *rpcclient.Request) error {
+			start := time.Now()
+			err := next(ctx, r)
+			fmt.Println(r.Pattern, r.Type, err == nil, time.Since(start) < time.Minute)
+			return err
+		}
+	}
+	c, stop := demoClient(func(c *rpcclient.Config) { c.Use = []rpcclient.Middleware{timed} })
+	defer stop()
+	rpcclient.Call[int64](context.Background(), c, "fib", 10)
+	rpcclient.Call[int64](context.Background(), c, "fib", 92)
+	// Output:
+	// call fib true true
+	// call fib false true
+}
+
+func ExampleClient_Services() {
+	c, stop := demoClient()
+	defer stop()
+	services, err := c.Services(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range services {
+		if s.Pattern != rpcclient.PatternCall {
+			fmt.Println(s.Name, s.Pattern)
+		}
+	}
+	// Output:
+	// chat bidi
+	// fibs stream
+	// log cast
+	// sum upload
+	// ticks stream
 }

@@ -14,7 +14,7 @@ const rounds = 8
 
 // leadLocked takes the flushing mark if there is something to write and nobody
 // writes. Who gets true has to call flush.
-func (c *conn) leadLocked() bool {
+func (c *v1Conn) leadLocked() bool {
 	if c.flushing || len(c.outbox) == 0 {
 		return false
 	}
@@ -24,7 +24,7 @@ func (c *conn) leadLocked() bool {
 
 // gather lets other callers run while they add to the outbox, so that one write
 // carries them all.
-func (c *conn) gather() {
+func (c *v1Conn) gather() {
 	for range rounds {
 		before := c.outboxEnd()
 		runtime.Gosched()
@@ -34,7 +34,7 @@ func (c *conn) gather() {
 	}
 }
 
-func (c *conn) outboxEnd() uint64 {
+func (c *v1Conn) outboxEnd() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.filled
@@ -43,7 +43,7 @@ func (c *conn) outboxEnd() uint64 {
 // flush writes the outbox without ever waiting for the socket. Its caller holds
 // the flushing mark; flush gives it back when the outbox is empty, or passes it
 // to a writer goroutine together with what the socket would not take.
-func (c *conn) flush() {
+func (c *v1Conn) flush() {
 	c.mu.Lock()
 	for round := 0; ; round++ {
 		if c.err != nil || len(c.outbox) == 0 {
@@ -51,7 +51,7 @@ func (c *conn) flush() {
 			last := c.doneRetiringLocked() // the last one may have been a cast
 			c.mu.Unlock()
 			if last {
-				c.close(errRetired)
+				c.depart()
 			}
 			return
 		}
@@ -83,7 +83,7 @@ func (c *conn) flush() {
 }
 
 // grabLocked takes the whole outbox for writing; new frames go to the other buffer.
-func (c *conn) grabLocked() []byte {
+func (c *v1Conn) grabLocked() []byte {
 	buf := c.outbox
 	c.outbox, c.spare = c.spare[:0], nil
 	c.offerLocked(len(buf))
@@ -91,7 +91,7 @@ func (c *conn) grabLocked() []byte {
 }
 
 // returnLocked makes a buffer that was written the spare one.
-func (c *conn) returnLocked(buf []byte) {
+func (c *v1Conn) returnLocked(buf []byte) {
 	if cap(buf) <= keepBuffer {
 		c.spare = buf[:0]
 	}
@@ -99,7 +99,7 @@ func (c *conn) returnLocked(buf []byte) {
 
 // offerLocked notes that the next n bytes are being handed to the socket: from
 // now on they may have left.
-func (c *conn) offerLocked(n int) {
+func (c *v1Conn) offerLocked(n int) {
 	c.offered = c.taken + uint64(n)
 	if len(c.watched) == 0 {
 		return
@@ -113,7 +113,7 @@ func (c *conn) offerLocked(n int) {
 }
 
 // tookLocked notes that the socket took n bytes of the last offer, and no more.
-func (c *conn) tookLocked(n int) {
+func (c *v1Conn) tookLocked(n int) {
 	c.taken += uint64(n)
 	c.offered = c.taken
 	c.stats.bytesOut.Add(uint64(n))
@@ -127,7 +127,7 @@ func (c *conn) tookLocked(n int) {
 
 // stampLocked sets the instants of those watched whose bytes are gone, and lets
 // their casts go.
-func (c *conn) stampLocked(now time.Time) {
+func (c *v1Conn) stampLocked(now time.Time) {
 	keep := c.watched[:0]
 	for _, k := range c.watched {
 		switch {
@@ -152,7 +152,7 @@ func (c *conn) stampLocked(now time.Time) {
 
 // handOverLocked passes the flushing mark, and what is left of a write, to a
 // writer goroutine.
-func (c *conn) handOverLocked(rest []byte) {
+func (c *v1Conn) handOverLocked(rest []byte) {
 	if c.err != nil {
 		c.flushing = false
 		return
@@ -164,7 +164,7 @@ func (c *conn) handOverLocked(rest []byte) {
 
 // write is the writer: it waits for the socket, for as long as that takes
 // something now and then.
-func (c *conn) write() {
+func (c *v1Conn) write() {
 	defer c.writers.Done()
 	for {
 		c.mu.Lock()
@@ -176,7 +176,7 @@ func (c *conn) write() {
 			last := c.doneRetiringLocked()
 			c.mu.Unlock()
 			if last {
-				c.close(errRetired)
+				c.depart()
 			}
 			return
 		}
@@ -203,7 +203,7 @@ func (c *conn) write() {
 
 // broken handles a write that failed. A server that says why it hangs up says
 // it before, so the reader gets a second to find that; a stall gets nothing.
-func (c *conn) broken(err error) {
+func (c *v1Conn) broken(err error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.close(fail(ErrConnectionLost, Unavailable, err, "connection lost: the server took nothing for %v", c.cfg.WriteStall))
 		return
@@ -217,7 +217,7 @@ func (c *conn) broken(err error) {
 	last := c.doneRetiringLocked()
 	c.mu.Unlock()
 	if last {
-		c.close(errRetired)
+		c.depart()
 	}
 }
 

@@ -29,7 +29,7 @@ var batches = sync.Pool{New: func() any { return new([batchSize]arrival) }}
 
 // read is the reader: it ends when the socket does, and then waits for the
 // writer, so that nothing of this conn runs after it.
-func (c *conn) read() {
+func (c *v1Conn) read() {
 	c.close(c.receive())
 	c.sock.Close()
 	c.writers.Wait()
@@ -44,7 +44,7 @@ func (c *conn) read() {
 }
 
 // receive hands replies to their calls until the stream ends, and says why it did.
-func (c *conn) receive() *failure {
+func (c *v1Conn) receive() *failure {
 	d := wire.Decoder{Max: c.cfg.MaxMessage}
 	h := half{limit: c.cfg.HalfMessage, sock: c.sock}
 	for first := true; ; {
@@ -77,7 +77,7 @@ func (c *conn) receive() *failure {
 
 // fetch reads once. On a quiet connection it waits with a small buffer, so that
 // an idle one holds no large one.
-func (c *conn) fetch(d *wire.Decoder) (seen []byte, err error) {
+func (c *v1Conn) fetch(d *wire.Decoder) (seen []byte, err error) {
 	if !c.quiet || d.Buffered() > 0 {
 		space := d.Space()
 		n, err := c.sock.Read(space)
@@ -93,7 +93,7 @@ func (c *conn) fetch(d *wire.Decoder) (seen []byte, err error) {
 }
 
 // over says why a stream that has ended ended.
-func (c *conn) over(err error, d *wire.Decoder) *failure {
+func (c *v1Conn) over(err error, d *wire.Decoder) *failure {
 	why := c.reasonToRetire()
 	switch {
 	case why != nil:
@@ -108,7 +108,7 @@ func (c *conn) over(err error, d *wire.Decoder) *failure {
 
 // alien is the failure of bytes that cannot be a reply. If they are the first
 // ones, they tell what kind of server it is.
-func (c *conn) alien(err error, seen []byte, first bool) *failure {
+func (c *v1Conn) alien(err error, seen []byte, first bool) *failure {
 	seen = seen[:min(len(seen), 32)]
 	what := ""
 	switch text := string(seen); {
@@ -128,7 +128,7 @@ func (c *conn) alien(err error, seen []byte, first bool) *failure {
 // deliver hands every whole message in d to its call. The flushing mark that it
 // may have taken on the way is used once, at the end: by then those it woke have
 // had their turn, and whatever they sent goes out in one write.
-func (c *conn) deliver(d *wire.Decoder) (whole bool, err error) {
+func (c *v1Conn) deliver(d *wire.Decoder) (whole bool, err error) {
 	lead := false
 	block := batches.Get().(*[batchSize]arrival)
 	defer batches.Put(block)
@@ -160,9 +160,10 @@ func (c *conn) deliver(d *wire.Decoder) (whole bool, err error) {
 // settle takes the calls of a batch out of flight, fills them outside the lock
 // and wakes them. It reports whether it has taken the flushing mark: it does so
 // when it wakes several, or has admitted callers from the line.
-func (c *conn) settle(batch []arrival) (lead bool) {
+func (c *v1Conn) settle(batch []arrival) (lead bool) {
 	c.mu.Lock()
 	woken, ending := 0, false
+	var heard byte   // what the replies tell about the server, where it matters
 	var stray []byte // the id of the first reply that nobody waits for
 	repair := false  // the first of this connection
 	for i := range batch {
@@ -180,6 +181,7 @@ func (c *conn) settle(batch []arrival) (lead bool) {
 			c.unproven = 0
 		}
 		repair = c.noteLocked(a) || repair
+		heard = max(heard, c.hearLocked(a))
 	}
 	if ending { // before anybody wakes up and calls again
 		c.retireLocked(errRetired)
@@ -199,6 +201,9 @@ func (c *conn) settle(batch []arrival) (lead bool) {
 	if repair {
 		c.cfg.Logger.Warn("a reply's length counts UTF-16 units; read as meant", "server", c.remote)
 	}
+	if heard > 0 {
+		c.link.heard(heard)
+	}
 	c.stats.received.Add(uint64(len(batch)))
 	for i := range batch {
 		if k := batch[i].answer.call; k != nil {
@@ -207,14 +212,14 @@ func (c *conn) settle(batch []arrival) (lead bool) {
 		}
 	}
 	if last {
-		c.close(errRetired)
+		c.depart()
 	}
 	return lead
 }
 
 // noteLocked learns from a reply what it says about the connection, and reports
 // whether it is the first that had to be repaired.
-func (c *conn) noteLocked(a *arrival) (repair bool) {
+func (c *v1Conn) noteLocked(a *arrival) (repair bool) {
 	c.useful = true
 	if a.answer.version > 0 {
 		c.ours = true
@@ -229,9 +234,26 @@ func (c *conn) noteLocked(a *arrival) (repair bool) {
 	return repair
 }
 
+// hearLocked returns the version that the server speaks as far as this reply tells, and 0 if that is known already. That it speaks
+// version 2 and is spoken to in version 1 is news every time.
+func (c *v1Conn) hearLocked(a *arrival) byte {
+	version := a.answer.version
+	switch {
+	case c.cfg.RequestID != nil || c.leaving: // an id without a mark tells nothing
+		return 0
+	case version == 0:
+		version = 1
+	}
+	if version == c.heard && version != 2 {
+		return 0
+	}
+	c.heard = version
+	return version
+}
+
 // dropLocked counts a reply that nobody waits for, and reports whether it is the
 // first one.
-func (c *conn) dropLocked(a *arrival) (first bool) {
+func (c *v1Conn) dropLocked(a *arrival) (first bool) {
 	if k := a.answer.call; k != nil { // a cast so fresh that its write is not noted yet
 		a.answer.call, a.answer.fate = nil, oneWay
 	}
@@ -250,7 +272,7 @@ func (k *call) fill(a *arrival) {
 	}
 }
 
-func (c *conn) reasonToRetire() *failure {
+func (c *v1Conn) reasonToRetire() *failure {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.retiring

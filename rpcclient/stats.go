@@ -5,8 +5,11 @@ import (
 	"time"
 )
 
-// protocolV1 names the wire as people see it.
-const protocolV1 = "v1"
+// The versions of the wire as people see them.
+const (
+	protocolV1 = "v1"
+	protocolV2 = "v2"
+)
 
 // State is what a client is doing about its connection.
 type State uint8
@@ -42,15 +45,16 @@ type Stats struct {
 	State    State
 	Attempt  int    // while Connecting: 1 for the first dial, higher after failures
 	Remote   string // address of the connection, "" without one
-	Protocol string // "v1", "" without a connection
+	Protocol string // "v1" or "v2", "" without a connection
 	Ours     bool   // the server has shown that it is an rpckids server
 	Since    time.Time
 	Pending  int // calls waiting for their replies
+	Streams  int // streams, uploads and bidis that run
 
 	Sent, Received    uint64 // messages
 	BytesOut, BytesIn uint64
 	Dropped           Dropped
-	Reconnects        uint64 // connections after the first
+	Reconnects        uint64 // connections after the first; moving to version 2 is none
 	Repairs           uint64 // replies whose length counted UTF-16 units
 	LastError         error  // the latest failure of a call that was the connection's: kinds ErrConnect, ErrConnectionLost, ErrProtocol; nil if none
 	LastErrorAt       time.Time
@@ -80,27 +84,26 @@ func (n *counters) failed(e *Error) {
 
 // Stats returns the present state and the counters. It may be called at any time.
 func (c *Client) Stats() Stats {
-	n := &c.stats
-	s := Stats{
-		Target:   c.target.text,
-		Sent:     n.sent.Load(),
-		Received: n.received.Load(),
-		BytesOut: n.bytesOut.Load(),
-		BytesIn:  n.bytesIn.Load(),
-		Dropped: Dropped{
-			Wrong:    n.dropped[unused].Load(),
-			Late:     n.dropped[abandoned].Load(),
-			Repeated: n.dropped[answered].Load(),
-			Unasked:  n.dropped[oneWay].Load(),
-		},
-		Repairs: n.repairs.Load(),
+	s := Stats{Target: c.target.text}
+	c.link.describe(&s)
+	return s
+}
+
+// describe fills in the counters.
+func (n *counters) describe(s *Stats) {
+	s.Sent, s.Received = n.sent.Load(), n.received.Load()
+	s.BytesOut, s.BytesIn = n.bytesOut.Load(), n.bytesIn.Load()
+	s.Dropped = Dropped{
+		Wrong:    n.dropped[unused].Load(),
+		Late:     n.dropped[abandoned].Load(),
+		Repeated: n.dropped[answered].Load(),
+		Unasked:  n.dropped[oneWay].Load(),
 	}
+	s.Repairs = n.repairs.Load()
 	if connects := n.connects.Load(); connects > 0 {
 		s.Reconnects = connects - 1
 	}
 	if last := n.last.Load(); last != nil {
 		s.LastError, s.LastErrorAt = last.err, last.at
 	}
-	c.link.describe(&s)
-	return s
 }

@@ -34,15 +34,24 @@ func (c *Client) Register(replyType string, zero any) *Client {
 // name. A reply of any other name fails this call with [ErrReply]; the
 // connection stays in step.
 func (c *Client) Send(ctx context.Context, typ string, payload any) (any, error) {
+	if c.chain == nil {
+		return c.send(ctx, typ, payload)
+	}
+	return through(ctx, c, &Request{Type: typ, Pattern: PatternCall, Payload: payload}, func(ctx context.Context, r *Request) (any, error) {
+		return c.send(ctx, r.Type, r.Payload)
+	})
+}
+
+func (c *Client) send(ctx context.Context, typ string, payload any) (value any, err error) {
 	k := c.begin(ctx, typ, nil)
-	value, err := c.send(ctx, k, payload)
+	if err = c.exchange(ctx, k, payload); err == nil {
+		value, err = c.registered(k)
+	}
 	return value, c.end(k, err)
 }
 
-func (c *Client) send(ctx context.Context, k *call, payload any) (any, error) {
-	if err := c.exchange(ctx, k, payload); err != nil {
-		return nil, err
-	}
+// registered reads the reply as the type that was registered for its name.
+func (c *Client) registered(k *call) (any, error) {
 	t, ok := c.types.lookup(k.replyType)
 	if !ok {
 		return nil, fail(ErrReply, Internal, nil, "unrecognized rpc response type=%s", printable(string(k.replyType), 200))

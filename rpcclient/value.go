@@ -100,6 +100,12 @@ func decodeFast(raw []byte, target any) bool {
 		n, ok := parseInt(raw)
 		*p = int(n)
 		return ok && n >= math.MinInt && n <= math.MaxInt
+	case *json.RawMessage:
+		if checkJSON(raw) != nil {
+			return false
+		}
+		*p = append(json.RawMessage{}, bytes.TrimSpace(raw)...)
+		return true
 	case *string:
 		if n := len(raw); n >= 2 && raw[0] == '"' && raw[n-1] == '"' {
 			*p = string(raw[1 : n-1])

@@ -54,7 +54,7 @@ func TestNothingIsWrittenBehindAGap(t *testing.T) {
 	defer peer.Close()
 	first, second := client.begin(t.Context(), "a", nil), client.begin(t.Context(), "b", nil)
 	f := &faultySock{Conn: sock}
-	c := newConn(&client.link, f)
+	c := newV1Conn(&client.link, f)
 	f.err = inPassing{new(sync.Once), func() { c.submit(second) }}
 	if err := c.submit(first); err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestAbandonedCallIsNotSent(t *testing.T) {
 	ours, theirs := memnet.Pipe(0)
 	defer ours.Close()
 	defer theirs.Close()
-	c := newConn(&client.link, ours)
+	c := newV1Conn(&client.link, ours)
 	calls := make([]*call, 4)
 	c.flushing = true // somebody else's write takes its time
 	for i := range calls {
@@ -135,7 +135,7 @@ func TestRetiringEndsWithACast(t *testing.T) {
 	ours, theirs := memnet.Pipe(0)
 	defer ours.Close()
 	defer theirs.Close()
-	c := newConn(&client.link, ours)
+	c := newV1Conn(&client.link, ours)
 	cast := client.begin(t.Context(), "log", nil)
 	cast.oneWay = true
 

@@ -1,0 +1,97 @@
+package rpcclient
+
+import (
+	"context"
+	"errors"
+)
+
+// Pattern says how a service is called.
+type Pattern string
+
+// The patterns. Call is one payload and one reply, Cast one payload and no
+// answer; with the others items flow one way or both.
+const (
+	PatternCall   Pattern = "call"
+	PatternCast   Pattern = "cast"
+	PatternStream Pattern = "stream"
+	PatternUpload Pattern = "upload"
+	PatternBidi   Pattern = "bidi"
+)
+
+// uploads reports whether the caller sends items.
+func (p Pattern) uploads() bool { return p == PatternUpload || p == PatternBidi }
+
+// Request is one call or one whole stream on its way through the middleware.
+type Request struct {
+	Type    string
+	Pattern Pattern
+	Payload any // as the caller gave it; nil for Upload and Bidi, whose items do not pass here
+
+	do  Doer // the call itself
+	ran bool
+}
+
+// Doer makes a call, or lives through a stream from its beginning to its end. It
+// runs on the caller's goroutine. Its error is an [*Error], unless a Middleware
+// made another one of it.
+type Doer func(ctx context.Context, r *Request) error
+
+// Middleware wraps every call and every stream of a client, see [Config.Use]. It
+// may change the context and the fields of the Request, which is its own; it may
+// call next again if that failed; if it does not call next, it has to return an
+// error. What it returns that is not an [*Error] becomes one of kind
+// [ErrMiddleware]. A consumer that stops ranging over a stream is no error.
+type Middleware func(next Doer) Doer
+
+// chain puts the middleware around the call itself, once for all calls.
+func chain(use []Middleware) Doer {
+	if len(use) == 0 {
+		return nil
+	}
+	do := Doer(func(ctx context.Context, r *Request) error {
+		if r.do == nil {
+			return errors.New("a middleware must hand on the request that it was given")
+		}
+		r.ran = true
+		return r.do(ctx, r)
+	})
+	for i := len(use) - 1; i >= 0; i-- {
+		do = use[i](do)
+	}
+	return do
+}
+
+// through makes a call with the client's middleware around it.
+func through[T any](ctx context.Context, c *Client, r *Request, do func(context.Context, *Request) (T, error)) (reply T, err error) {
+	r.do = func(ctx context.Context, r *Request) (err error) {
+		reply, err = do(ctx, r)
+		return err
+	}
+	if err = c.around(ctx, r); err != nil {
+		var zero T
+		return zero, err
+	}
+	return reply, nil
+}
+
+// around runs r.do with the middleware around it and makes sure of its error.
+func (c *Client) around(ctx context.Context, r *Request) error {
+	if c.chain == nil {
+		return r.do(ctx, r)
+	}
+	err := c.chain(ctx, r)
+	if err == nil && !r.ran {
+		err = errors.New("a middleware returned no error and did not make the call")
+	}
+	if err == nil {
+		return nil
+	}
+	if e, ok := err.(*Error); ok {
+		return e
+	}
+	e := &Error{Status: Status{Code: UnknownError, Message: err.Error()}, Kind: ErrMiddleware, Server: c.target.text, cause: err}
+	if inner, ok := errors.AsType[*Error](err); ok {
+		e.Code, e.RetryAfter, e.Details, e.Server, e.Attempts = inner.Code, inner.RetryAfter, inner.Details, inner.Server, inner.Attempts
+	}
+	return e
+}

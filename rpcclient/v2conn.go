@@ -1,0 +1,259 @@
+package rpcclient
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/rpckids/rpckids/internal/mux"
+	"github.com/rpckids/rpckids/internal/wire"
+)
+
+// courtesy is how long Close hears out a server that is just about to introduce itself.
+const courtesy = 100 * time.Millisecond
+
+// v2Conn is one socket that speaks version 2. The mux knows frames, credit and
+// who writes; what is left here are calls and their failures.
+type v2Conn struct {
+	endpoint
+	cfg   *Config
+	stats *counters
+	mux   *mux.Conn
+
+	peer atomic.Pointer[wire.Settings] // what the server has said about itself; before that, the defaults
+
+	over    chan struct{} // closed when the reader has ended
+	failed  *failure      // why it did; to be read after over
+	spoken  atomic.Bool   // the magic was said
+	retired atomic.Bool   // it takes no more streams
+	pending atomic.Int64  // calls and casts
+	streams atomic.Int64
+	casts   atomic.Uint32 // stream id of the newest cast that no reply to a later call has shown to be read; 0: none
+}
+
+func newV2Conn(l *link, sock net.Conn) *v2Conn {
+	cfg := &l.client.cfg
+	c := &v2Conn{endpoint: l.endpoint(sock), cfg: cfg, stats: &l.client.stats, over: make(chan struct{})}
+	set := wire.DefaultSettings()
+	set.MaxMessage, set.MaxStreams, set.Window, set.WantTiming = cfg.MaxMessage, cfg.MaxInFlight, cfg.Window, cfg.ServerTiming
+	if cfg.Compress {
+		set.Algorithms = []wire.AlgorithmID{wire.Deflate}
+	}
+	m := &mux.Config{
+		Role:          mux.Client,
+		Settings:      set,
+		WriteStall:    cfg.WriteStall,
+		HalfMessage:   cfg.HalfMessage,
+		MaxConnMemory: 2 * cfg.MaxInFlight * (cfg.Window + cfg.MaxMessage), // what its streams may bring, and all of them were asked for
+		Compress:      cfg.Compress,
+		Ready:         c.meet,
+		Retired:       c.retire,
+		Log:           func(text string) { cfg.Logger.Warn(text, "server", c.remote) },
+	}
+	if try := newTryWriter(sock); try != nil {
+		m.TryWrite = try.TryWrite
+	}
+	usual := wire.DefaultSettings()
+	c.peer.Store(&usual)
+	c.mux = mux.New(sock, m)
+	return c
+}
+
+// meet takes over the server's SETTINGS, so that calls can look without a lock.
+func (c *v2Conn) meet() {
+	peer := c.mux.Peer()
+	c.peer.Store(&peer)
+}
+
+// read runs the mux to its end.
+func (c *v2Conn) read() {
+	c.failed = c.why(c.mux.Serve(nil))
+	c.takeLeave()
+	close(c.over)
+	c.cfg.Logger.Info("disconnected", "server", c.remote, "reason", printable(c.failed.Error(), 200))
+	c.link.ended(c, c.answered())
+}
+
+// answered reports whether the server's SETTINGS have come.
+func (c *v2Conn) answered() bool {
+	select {
+	case <-c.mux.Ready():
+		return true
+	default:
+		return false
+	}
+}
+
+// open is for a server that is known to speak version 2: calls follow at once,
+// in the same flight. Its first words may take as long as a dial.
+func (c *v2Conn) open() error {
+	c.speak(true)
+	c.link.wg.Go(func() { // ends with the server's first words, with the conn, or when the time is over; Close waits for it
+		if err := c.await(c.cfg.DialTimeout); err != nil {
+			c.mux.Close(fail(ErrProtocol, Unavailable, err, "the server does not say that it speaks v2: no SETTINGS within %v", c.cfg.DialTimeout))
+		}
+	})
+	return nil
+}
+
+// greet is for a server that should speak version 2, and may not: it says who
+// we are, and calls wait for the answer.
+func (c *v2Conn) greet() error {
+	c.speak(true)
+	return c.introduced()
+}
+
+// probe is for a server about which nothing is known: nothing but the magic.
+func (c *v2Conn) probe() error {
+	c.speak(false)
+	return c.introduced()
+}
+
+func (c *v2Conn) speak(settings bool) {
+	c.spoken.Store(true)
+	c.mux.Start(settings)
+}
+
+// introduced waits for the server's SETTINGS, and closes the conn if they do not come.
+func (c *v2Conn) introduced() error {
+	err := c.await(greeting)
+	if err == nil {
+		return nil
+	}
+	c.mux.Close(err)
+	<-c.over
+	if c.link.ctx.Err() != nil {
+		return errClosed
+	}
+	return err
+}
+
+var errSilent = errNoStreams("streams")
+
+func (c *v2Conn) await(limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-c.mux.Ready():
+		return nil
+	case <-c.over:
+	case <-timer.C:
+	}
+	if c.answered() { // and ended since, which is another story
+		return nil
+	}
+	return errSilent
+}
+
+// confirm waits until the server has shown that it speaks version 2.
+func (c *v2Conn) confirm(ctx context.Context) error {
+	select {
+	case <-c.mux.Ready():
+		return nil
+	case <-c.over:
+		return c.failed
+	case <-ctx.Done():
+		return ended(ctx, "before anything was sent")
+	}
+}
+
+// why is the failure of a connection that ended.
+func (c *v2Conn) why(err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	if b, ok := errors.AsType[*wire.Breach](err); ok {
+		if b.Reason == wire.SlowMessage {
+			return fail(ErrProtocol, Unavailable, b, "half a reply, and no more of it for %v", c.cfg.HalfMessage)
+		}
+		what := ""
+		if !c.answered() {
+			what = "this is no rpckids server that speaks v2: "
+		}
+		return fail(ErrProtocol, Unavailable, b, "%s%v", what, b)
+	}
+	e, ok := errors.AsType[*mux.End](err)
+	switch {
+	case !ok && err == nil:
+		return errRetired
+	case !ok:
+		return lost(err)
+	case e.Reason == mux.Retired:
+		return errRetired
+	case !c.answered():
+		return fail(ErrConnectionLost, Unavailable, e, "connection lost: the server ended it without a word, it may not speak v2")
+	case e.Reason == mux.PeerClosed:
+		return lost(io.EOF)
+	case e.Reason == mux.Stalled:
+		return fail(ErrConnectionLost, Unavailable, e, "connection lost: the server took nothing for %v", c.cfg.WriteStall)
+	case e.Err != nil:
+		return lost(e.Err)
+	}
+	return fail(ErrConnectionLost, Unavailable, e, "connection lost: %s", e.Reason)
+}
+
+// retire is told by the mux that no new stream can be opened.
+func (c *v2Conn) retire(f wire.Farewell) {
+	c.takeLeave()
+	if f.Text != "" {
+		c.cfg.Logger.Info("the server takes no more calls here", "server", c.remote, "reason", printable(f.Text, 200))
+	}
+}
+
+// takeLeave makes new calls go elsewhere.
+func (c *v2Conn) takeLeave() {
+	c.retired.Store(true)
+	c.link.retired(c)
+}
+
+func (c *v2Conn) leave() {
+	c.takeLeave()
+	c.mux.CloseWhenIdle()
+}
+
+// goodbye ends the conn for Close. After a cast that the server may not have
+// read, and with nothing in flight, it waits up to a second for the answer to a
+// ping, which comes after all that was sent before it. A conn that is just coming
+// up hears the server out: to close under its first words would be a reset.
+func (c *v2Conn) goodbye() {
+	c.takeLeave()
+	switch idle := c.pending.Load() == 0 && c.streams.Load() == 0; {
+	case idle && c.casts.Load() != 0:
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		_, _ = c.mux.Ping(ctx) // an answer or none: the conn ends
+		cancel()
+	case idle && c.spoken.Load():
+		_ = c.await(courtesy) // the same
+	}
+	c.mux.Close(errClosed)
+}
+
+func (c *v2Conn) version() string { return protocolV2 }
+
+func (c *v2Conn) spent() bool { return c.retired.Load() }
+
+func (c *v2Conn) isOurs() bool { return c.answered() }
+
+// describe adds this conn to the picture.
+func (c *v2Conn) describe(s *Stats, live bool) {
+	m := c.mux.Stats()
+	s.BytesIn += m.BytesIn
+	s.BytesOut += m.BytesOut
+	s.Dropped.Late += m.Late
+	s.Pending += int(c.pending.Load())
+	s.Streams += int(c.streams.Load())
+	if live {
+		s.Remote, s.Protocol, s.Since, s.Ours = c.remote, protocolV2, c.since, c.isOurs()
+	}
+}
+
+// total hands over what describe has shown so far.
+func (c *v2Conn) total(n *counters) {
+	m := c.mux.Stats()
+	n.bytesIn.Add(m.BytesIn)
+	n.bytesOut.Add(m.BytesOut)
+	n.dropped[abandoned].Add(m.Late)
+}
