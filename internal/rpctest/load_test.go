@@ -20,7 +20,7 @@ import (
 
 // onTCP starts a real server on loopback and returns a client that is connected to it. The caller ends both with stop, which
 // waits; afterwards no goroutine may be left.
-func onTCP(t *testing.T, register func(*rpcserver.Server)) (c *rpcclient.Client, stop func() rpcserver.Stats) {
+func onTCP(t *testing.T, protocol rpcclient.Protocol, register func(*rpcserver.Server)) (c *rpcclient.Client, stop func() rpcserver.Stats) {
 	t.Helper()
 	rpctest.Leaks(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -31,7 +31,7 @@ func onTCP(t *testing.T, register func(*rpcserver.Server)) (c *rpcclient.Client,
 	register(s)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }() // ends with Shutdown in stop, which waits for it
-	c, err = rpcclient.Dial(t.Context(), ln.Addr().String())
+	c, err = rpcclient.Dial(t.Context(), ln.Addr().String(), &rpcclient.Config{Protocol: protocol})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,14 +50,23 @@ func onTCP(t *testing.T, register func(*rpcserver.Server)) (c *rpcclient.Client,
 	}
 }
 
-// TestManyCallersOnTCP is 64 goroutines with 10 000 calls each over one connection: every reply matches its request, and no goroutine
+// TestManyCallersOnTCP is 64 goroutines with 10 000 calls each over one connection, for each protocol: every reply matches its request, and no goroutine
 // is left after Close and Shutdown. Half of them call a quick service, half one that takes a worker.
 func TestManyCallersOnTCP(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(protocol.String(), func(t *testing.T) { manyCallersOnTCP(t, protocol) })
+	}
+}
+
+// protocols are those under load; Auto is in the middle of a move.
+var protocols = []rpcclient.Protocol{rpcclient.V1, rpcclient.Auto, rpcclient.V2}
+
+func manyCallersOnTCP(t *testing.T, protocol rpcclient.Protocol) {
 	callers, calls := 64, 10_000
 	if raceEnabled {
-		calls = 1000 // the full number takes the race detector twenty seconds
+		calls = 200 // the full number takes the race detector a minute
 	}
-	c, stop := onTCP(t, func(s *rpcserver.Server) {
+	c, stop := onTCP(t, protocol, func(s *rpcserver.Server) {
 		twice := func(_ context.Context, n int64) (int64, error) { return 2 * n, nil }
 		rpcserver.Handle(s, "twice", twice)
 		rpcserver.Handle(s, "quick", twice, rpcserver.Quick())
@@ -89,17 +98,19 @@ func TestManyCallersOnTCP(t *testing.T) {
 // whoever gets a reply must get his own, to the byte, and a handler's request must not change while it runs. Buffers are used again all
 // the time on both sides, so one that is used too early shows here.
 func TestBuffersAreNotShared(t *testing.T) {
-	seeds, calls := 2, 400
+	seeds, calls := 1, 300
 	if raceEnabled {
-		seeds, calls = 1, 200
+		calls = 40
 	}
-	for seed := range seeds {
-		buffersAreNotShared(t, uint64(seed), calls)
+	for _, protocol := range protocols {
+		for seed := range seeds {
+			buffersAreNotShared(t, protocol, uint64(seed), calls)
+		}
 	}
 }
 
-func buffersAreNotShared(t *testing.T, seed uint64, calls int) {
-	c, stop := onTCP(t, func(s *rpcserver.Server) {
+func buffersAreNotShared(t *testing.T, protocol rpcclient.Protocol, seed uint64, calls int) {
+	c, stop := onTCP(t, protocol, func(s *rpcserver.Server) {
 		demo.Register(s)
 		raw := rpcserver.HandlerFunc(func(ctx context.Context, c *rpcserver.Call) error {
 			before := bytes.Clone(c.Payload())
@@ -138,8 +149,9 @@ func buffersAreNotShared(t *testing.T, seed uint64, calls int) {
 		})
 	}
 	wg.Wait()
-	t.Logf("seed %d: %d answered, %d given up; dropped %+v", seed, answered.Load(), given.Load(), c.Stats().Dropped)
-	if answered.Load() == 0 || given.Load() == 0 || c.Stats().Dropped.Late == 0 {
+	t.Logf("%v, seed %d: %d answered, %d given up; dropped %+v", protocol, seed, answered.Load(), given.Load(), c.Stats().Dropped)
+	late := protocol != rpcclient.V1 || c.Stats().Dropped.Late > 0 // over version 2 a cancelled call is seldom answered
+	if answered.Load() == 0 || given.Load() == 0 || !late {
 		t.Error("want some of each: answered, given up, answered too late")
 	}
 	if st := c.Stats(); st.Dropped.Wrong+st.Dropped.Repeated+st.Dropped.Unasked != 0 || st.Reconnects != 0 {
@@ -188,7 +200,8 @@ func exchange(t *testing.T, c *rpcclient.Client, random *rand.Rand) bool {
 	if !bytes.Equal(got, payload) {
 		t.Errorf("%s of %d bytes gave %d others", service, len(payload), len(got))
 	}
-	if trace.In != nil && (!bytes.Contains(trace.Out, payload) || service != "refuse" && service != "text" && !bytes.Contains(trace.In, payload)) {
+	whole := trace.Protocol == "v1" || len(payload) < 16<<10 // longer ones are in fragments
+	if trace.In != nil && whole && (!bytes.Contains(trace.Out, payload) || service != "refuse" && service != "text" && !bytes.Contains(trace.In, payload)) {
 		t.Errorf("the trace of %s shows other bytes than were exchanged", service)
 	}
 	return true

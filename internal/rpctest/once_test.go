@@ -21,6 +21,12 @@ import (
 // again, nor is a cast: each runs at most once, and a call that was answered exactly once. What had not left goes out on the next
 // connection.
 func TestNothingRunsTwice(t *testing.T) {
+	for _, protocol := range []rpcclient.Protocol{rpcclient.V1, rpcclient.V2} {
+		t.Run(protocol.String(), func(t *testing.T) { nothingRunsTwice(t, protocol) })
+	}
+}
+
+func nothingRunsTwice(t *testing.T, protocol rpcclient.Protocol) {
 	rpctest.Leaks(t)
 	const callers, calls = 32, 300
 	var ran [callers * calls]atomic.Int32
@@ -46,7 +52,7 @@ func TestNothingRunsTwice(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }() // ends with Shutdown below
 
-	c, err := rpcclient.New(ln.Addr().String(), &rpcclient.Config{Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := rpcclient.New(ln.Addr().String(), &rpcclient.Config{Protocol: protocol, Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
 		sock, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err == nil {
 			current.Store(sock.(*net.TCPConn))

@@ -32,7 +32,7 @@ func TestPair(t *testing.T) {
 		{"fib", 92, rpcclient.InvalidArgument},
 		{"fib", "x", rpcclient.InvalidArgument},
 		{"fib", nil, rpcclient.InvalidArgument},
-		{"!services", nil, rpcclient.NotFound},
+		{"!nope", nil, rpcclient.NotFound},
 	} {
 		_, err := c.Invoke(t.Context(), test.typ, nil)
 		if test.payload != nil {

@@ -68,6 +68,17 @@ func (s *Screen) Paste(text string) {
 	s.send(text)
 }
 
+// TryType is Type for a program that may have ended; what it does not take is nobody's loss.
+func (s *Screen) TryType(text string) {
+	s.t.Helper()
+	sent := keyName.ReplaceAllStringFunc(text, func(name string) string {
+		one, _ := bytesOf(name[1 : len(name)-1])
+		return one
+	})
+	_ = s.master.SetWriteDeadline(time.Now().Add(limit))
+	_, _ = s.master.WriteString(sent)
+}
+
 func (s *Screen) send(text string) {
 	s.t.Helper()
 	_ = s.master.SetWriteDeadline(time.Now().Add(limit))

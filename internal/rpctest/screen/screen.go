@@ -214,6 +214,16 @@ func (s *Screen) Exit() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
+// Ended reports whether the program has ended, or does so within a time.
+func (s *Screen) Ended(within time.Duration) bool {
+	select {
+	case <-s.ended:
+		return true
+	case <-time.After(within):
+		return false
+	}
+}
+
 // Signal sends the program a signal.
 func (s *Screen) Signal(sig os.Signal) {
 	s.t.Helper()
