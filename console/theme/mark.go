@@ -9,13 +9,14 @@ type Marks struct {
 	Now, Todo                  string   // the current and the later steps of a tour
 	Caret                      string   // under a wrong byte
 	Cut                        string   // where text was cut
-	To                         string   // from bytes out to bytes in
+	To, From                   string   // from bytes out to bytes in; what came
 	Range                      string   // between two ends of a scale
 	Full, Gap, Empty           string   // a cell of a bar; the last cell of a part, with a hairline after it; time in which nothing came
 	Part                       string   // before a part's name in a legend
 	Bar, Sliver                string   // a cell of a histogram; above zero but under half a cell
 	Levels                     []string // a chart of one row, from nothing to a full cell
 	Tops                       []string // the top cell of a column in a chart of several rows, from nothing to a full cell
+	Shades                     []string // of a map of densities, from few to most
 	Up, Down                   string   // the arrow keys
 }
 
@@ -23,10 +24,11 @@ var unicodeMarks = Marks{
 	OK: "✓", Fail: "✗", Sent: "→", Late: "!",
 	Connected: "●", Between: "◐", Closed: "○",
 	Spinner: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
-	Row:     "▌", Now: "▸", Todo: "◦", Caret: "▲", Cut: "…", To: "→", Range: "–",
+	Row:     "▌", Now: "▸", Todo: "◦", Caret: "▲", Cut: "…", To: "→", From: "←", Range: "–",
 	Full: "█", Gap: "▉", Empty: "░", Part: "■", Bar: "▆", Sliver: "▏",
 	Levels: []string{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	Tops:   []string{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
+	Shades: []string{"░", "▒", "▓", "█"},
 	Up:     "↑", Down: "↓",
 }
 
@@ -34,10 +36,11 @@ var asciiMarks = Marks{
 	OK: "+", Fail: "x", Sent: ">", Late: "!",
 	Connected: "*", Between: "~", Closed: "o",
 	Spinner: []string{"*"},
-	Row:     ">", Now: ">", Todo: ".", Caret: "^", Cut: "~", To: ">", Range: "-",
+	Row:     ">", Now: ">", Todo: ".", Caret: "^", Cut: "~", To: ">", From: "<", Range: "-",
 	Full: "#", Gap: "#", Empty: ".", Part: "#", Bar: "#", Sliver: "|",
 	Levels: []string{" ", ".", ":", "-", "=", "+", "*", "#", "#"},
 	Tops:   []string{" ", ".", ":", "|", "#"},
+	Shades: []string{".", "-", "+", "#"},
 	Up:     "up", Down: "down",
 }
 
