@@ -12,11 +12,22 @@ import (
 	"github.com/rpckids/rpckids/internal/shape"
 )
 
-// order is a call or cast about to be made: its payload is complete and was checked.
+// order is a call, a cast or a stream about to be made: its payload is complete and was checked.
 type order struct {
-	kind Kind
-	req  Request
+	kind   Kind
+	req    Request
+	values *values // the items that an upload or a chat gives
+	talk   Talk
+	place  func(at int) (line string, in int) // finds a byte of the payload in the line that was typed; nil where it was not typed
 	terms
+}
+
+// limit is ctx with the time limit of the order.
+func (o *order) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if o.timeout > 0 {
+		return context.WithTimeout(ctx, o.timeout)
+	}
+	return ctx, func() {}
 }
 
 // terms are what a call has to keep to.
@@ -27,20 +38,36 @@ type terms struct {
 	noCheck   bool          // the reply's shape is not checked either
 }
 
-// perform makes a call or cast and enters it in the journal. A failed one is returned with its entry and its error.
+// perform carries out an order and enters it in the journal. One that failed is returned with its entry and its error.
 func (s *Session) perform(ctx context.Context, o order) (Result, error) {
+	if o.values != nil && o.values.close != nil {
+		defer o.values.close()
+	}
 	backend, err := s.need(ctx)
 	if err != nil {
 		return s.refused(o.kind, o.req.Type, err)
 	}
-	e := s.journal.Start(Entry{Kind: o.kind, Type: o.req.Type, Payload: o.req.Payload, Idempotent: o.req.Idempotent, Timeout: o.timeout, terms: o.terms, Started: time.Now()})
+	start := Entry{Kind: o.kind, Type: o.req.Type, Payload: o.req.Payload, Idempotent: o.req.Idempotent, Timeout: o.timeout, terms: o.terms, Started: time.Now()}
+	if o.kind.Streams() || o.kind.gives() {
+		start.flow = &flow{}
+	}
+	e := s.journal.Start(start)
 	e.State, e.Err = Failed, &Error{Exit: ExitInternal, Message: "the console failed in the middle of this call"} // what a panic leaves behind
+	ended := false
 	defer func() {
-		s.learn(e)
-		s.journal.Finish(e)
+		if !ended {
+			s.journal.Finish(e)
+		}
 	}()
-	s.exchange(ctx, backend, o, &e)
-	done := e // the entry as it goes into the journal; Finish above gets the same
+	s.exchange(ctx, backend, &o, &e)
+	if e.flow != nil {
+		e.flow.tell(&e)
+	}
+	s.suggest(backend, &e)
+	s.learn(e)
+	ended = true
+	done := s.journal.Finish(e)
+	s.recognize(backend)
 	r := Result{Entry: &done, Value: newCallJSON(&done)}
 	if e.Err != nil {
 		return r, e.Err
@@ -48,42 +75,74 @@ func (s *Session) perform(ctx context.Context, o order) (Result, error) {
 	return r, nil
 }
 
-// exchange sends the order and fills the entry with what came of it.
-func (s *Session) exchange(ctx context.Context, backend Backend, o order, e *Entry) {
-	if o.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.timeout)
-		defer cancel()
-	}
-	send := backend.Call
-	if o.kind == KindCast {
-		send = backend.Cast
-	}
-	reply, err := send(ctx, o.req)
-	e.Trace, e.ReplyType = reply.Trace, reply.Type
-	switch {
-	case err != nil:
-		e.Err = failure(ctx, err, e, backend.Stats())
-		e.Err.Likely = or(e.Err.Likely, s.likely(e, backend.Stats()))
-	case o.kind == KindCast:
-		e.State, e.Err, e.Hint = Sent, nil, s.castHint(o.req.Type)
-	default:
-		e.Result = reply.Payload
-		if wrong := s.judge(o, e); wrong != nil {
-			e.Err = explain(wrong)
-		} else {
-			e.State, e.Err = OK, nil
+// exchange sends the order and fills the entry with what came of it. A call that the server refuses because its service is a stream becomes that stream.
+func (s *Session) exchange(ctx context.Context, backend Backend, o *order, e *Entry) {
+	limited, cancel := o.limit(ctx)
+	reply, err := s.dispatch(limited, backend, o, e)
+	if k, ok := patternIn(err); ok && k != o.kind {
+		if o.kind == KindCall && s.turn(o, e, k) {
+			cancel()
+			limited, cancel = o.limit(ctx)
+			reply, err = s.dispatch(limited, backend, o, e)
+		} else if wrong, _ := errors.AsType[*Error](err); wrong != nil {
+			told := *wrong
+			told.Hint, err = turnHint(o, k), &told
 		}
 	}
+	defer cancel()
+	reply.Trace.clip()
+	e.Trace, e.ReplyType = reply.Trace, reply.Type
+	if !e.Trace.Start.IsZero() {
+		e.Started = e.Trace.Start // one zero point for the round trip and for its items
+	}
+	switch {
+	case err != nil:
+		e.Err = failure(limited, err, e, backend.Stats())
+		if e.Err.Exit == ExitDeadline && o.kind == KindCall && s.alone() && !backend.Stats().Ours {
+			s.glance(ctx, backend)
+		}
+		e.Err.Likely = or(e.Err.Likely, s.likely(e, backend.Stats()))
+		o.point(e.Err)
+		return
+	case o.kind == KindCast:
+		e.State, e.Err, e.Hint = Sent, nil, s.castHint(o.req.Type)
+		return
+	}
+	var wrong *Error
+	if o.kind.Streams() {
+		wrong = closeStream(o, e)
+	} else {
+		e.Result = reply.Payload
+		wrong = s.judge(o, e)
+	}
+	if wrong != nil {
+		e.Err = explain(wrong)
+	} else {
+		e.State, e.Err = OK, nil
+	}
+}
+
+// dispatch hands the order to the backend.
+func (s *Session) dispatch(ctx context.Context, backend Backend, o *order, e *Entry) (Reply, error) {
+	switch o.kind {
+	case KindCall:
+		return backend.Call(ctx, o.req)
+	case KindCast:
+		return backend.Cast(ctx, o.req)
+	}
+	return s.stream(ctx, backend, o, e)
 }
 
 // failure is the error of a call that got no good reply. Where the backend knows no more than that the context ended, it says why.
 func failure(ctx context.Context, err error, e *Entry, st Stats) *Error {
 	shown := explain(err)
 	_, told := errors.AsType[*Error](err)
+	over := ctx.Err() != nil && (shown.Exit == ExitInterrupted || shown.Exit == ExitDeadline)
 	switch {
 	case shown.Exit == ExitInterrupted && errors.Is(context.Cause(ctx), errClosing):
 		shown.Message = errClosing.Error()
+	case over && e.flow != nil:
+		stopped(e, shown)
 	case shown.Exit == ExitDeadline && e.Timeout > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) && len(e.Trace.In) == 0:
 		shown.Message = fmt.Sprintf("no reply within %s", e.Timeout)
 		switch {
@@ -110,10 +169,10 @@ func (s *Session) likely(e *Entry, st Stats) string {
 	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, syscall.ECONNRESET): // it closed without a word; what is no rpckids at all says something else
 		silent = "a plain v1 server that fails may close the connection"
 	}
-	if silent == "" || st.Ours || e.Kind == KindCast || len(e.Trace.Out) == 0 || len(e.Trace.In) > 0 {
+	if silent == "" || st.Ours || e.Trace.Protocol == "v2" || e.Kind != KindCall || len(e.Trace.Out) == 0 || len(e.Trace.In) > 0 {
 		return ""
 	}
-	if t, ok := s.registered(e.Type); ok && e.Payload != nil {
+	if t, ok := s.requestType(e.Type); ok && e.Payload != nil {
 		if m := t.shape.Check(e.Payload); m != nil {
 			return shorten(Printable(e.Type+" "+m.Text), maxMessage/2) + "; " + silent
 		}
@@ -125,7 +184,7 @@ func (s *Session) likely(e *Entry, st Stats) string {
 }
 
 // judge looks at a reply: whether it is JSON, of the type that was wanted, and of the shape that its type has. It also finds the server's own time.
-func (s *Session) judge(o order, e *Entry) *Error {
+func (s *Session) judge(o *order, e *Entry) *Error {
 	name := shorten(Printable(e.ReplyType), 60)
 	if m := shape.Syntax(e.Result); m != nil {
 		return wrongReply(e, m, "")
@@ -133,13 +192,10 @@ func (s *Session) judge(o order, e *Entry) *Error {
 	if o.replyType != "" && o.replyType != e.ReplyType {
 		return &Error{Exit: ExitType, Message: fmt.Sprintf("%s answered %s, not %s", e.Type, name, o.replyType), Hint: "leave out --reply to take any answer"}
 	}
-	t, ok := s.registered(e.ReplyType)
+	t, ok := s.answerType(e.ReplyType)
 	if !ok {
 		if s.Setting("strict") == "on" {
 			return &Error{Exit: ExitType, Message: "unrecognized rpc response type=" + name, Hint: registration(e.ReplyType, e.Result)}
-		}
-		if len(e.ReplyType) <= maxType && s.firstSight(e.ReplyType) {
-			e.Hint = registration(e.ReplyType, e.Result)
 		}
 		return nil
 	}
@@ -171,6 +227,16 @@ func serverTime(p shape.Path, payload []byte) (d time.Duration, ok bool) {
 // maxType is how long a reply type may be, in bytes, to be remembered and to be offered for registration. Names are short; one that is not was never
 // meant to be typed.
 const maxType = 200
+
+// suggest tells, once, how to register the type of a good reply that nobody knows. A server of ours lists its types: where that was not asked yet, it needs no help.
+func (s *Session) suggest(b Backend, e *Entry) {
+	if e.State != OK || e.Result == nil || e.ReplyType == "" || len(e.ReplyType) > maxType || b.Stats().Ours {
+		return
+	}
+	if _, known := s.answerType(e.ReplyType); !known && s.firstSight(e.ReplyType) {
+		e.Hint = registration(e.ReplyType, e.Result)
+	}
+}
 
 // registration is the line that registers the type of a reply, safe to show; "" when it would be no help.
 func registration(typ string, reply []byte) string {

@@ -39,6 +39,9 @@ func (s *Session) Check(line string) Hint {
 	if err != nil {
 		return s.checkMisuse(in, a, err.(*misuse), last, typing)
 	}
+	if h, ok := s.checkFilter(a, typing); ok {
+		return h
+	}
 	if a.command.check != nil {
 		h := a.command.check(s, a, typing)
 		h.At = min(max(h.At, 0), len(line))

@@ -26,7 +26,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"", HintNone, 0, ""},
 		{"# note", HintNone, 0, ""},
-		{"c", HintNone, 0, "connect  call  cast  clear"},
+		{"c", HintNone, 0, "connect  call  cast  chat  copy  clear"},
 		{"cal", HintNone, 0, "call: send a request"},
 		{"call", HintNone, 0, "call TYPE [PAYLOAD]"},
 		{"callx", HintBad, 0, `no command "callx"; nearest is call`},
@@ -90,7 +90,7 @@ func TestComplete(t *testing.T) {
 	}{
 		{"", 0, "connect |disconnect|reconnect..."},
 		{"ca", 0, "call |cast "},
-		{"e", 0, "exit|exp "},
+		{"e", 0, "expect |export |exit|exp "},
 		{"call ", 5, "exp |fib |max "},
 		{"call e", 5, "exp "},
 		{"call e| {}", 5, "exp "},
@@ -108,9 +108,9 @@ func TestComplete(t *testing.T) {
 		{"rpc show f", 9, "fib|fib_res"},
 		{"rpc x int3", 6, "int32"},
 		{"set ", 4, "timeout |strict |box |motion |theme "},
-		{"set theme ", 10, "auto|dark|light|mono"},
+		{"set theme ", 10, "auto|dark|light|mono|high-contrast|colour-blind"},
 		{"show ", 5, "2|1"},
-		{"help ex", 5, "exit-codes"},
+		{"help ex", 5, "expect|export|exit-codes"},
 		{"connect ", 8, "localhost:8888|-"},
 		{"nonsense ", 9, ""},
 		{"# c", 3, ""},
@@ -122,7 +122,7 @@ func TestComplete(t *testing.T) {
 		}
 		got := s.Complete(rest, len(line))
 		var texts []string
-		for _, i := range got.Items {
+		for _, i := range got.Offers {
 			texts = append(texts, i.Text)
 		}
 		text := strings.Join(texts, "|")
@@ -138,13 +138,13 @@ func TestTypingIsPrintable(t *testing.T) {
 	s := taught(t)
 	mustExec(t, s, "rpc odd {a\u202eb:int}", `call echo {"":1,"ok":2}`)
 	for _, line := range []string{"call odd ", "odd", "rpc show o", "help o", "call echo $last"} {
-		for _, i := range s.Complete(line, len(line)).Items {
+		for _, i := range s.Complete(line, len(line)).Offers {
 			if !clean(i.Text) || !clean(i.Help) || i.Text == "$last." {
 				t.Errorf("Complete(%q) offers %+v", line, i)
 			}
 		}
 	}
-	if got := s.Complete("call odd ", 9).Items; len(got) == 0 {
+	if got := s.Complete("call odd ", 9).Offers; len(got) == 0 {
 		t.Error("no template") // the one above must have looked at something
 	}
 }
@@ -165,8 +165,8 @@ func FuzzTyping(f *testing.F) {
 		if c.From < 0 || c.From > len(line) {
 			t.Fatalf("Complete(%q, %d) from %d", line, at, c.From)
 		}
-		if i := slices.IndexFunc(c.Items, func(i Item) bool { return !clean(i.Text) || !clean(i.Help) }); i >= 0 {
-			t.Fatalf("Complete(%q, %d): %+v", line, at, c.Items[i])
+		if i := slices.IndexFunc(c.Offers, func(i Offer) bool { return !clean(i.Text) || !clean(i.Help) }); i >= 0 {
+			t.Fatalf("Complete(%q, %d): %+v", line, at, c.Offers[i])
 		}
 		in := scan(line)
 		for _, w := range in.words {

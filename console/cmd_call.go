@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,10 +17,11 @@ var noCheckFlag = flag{"no-check", "", "send what does not fit its shape, and ta
 func callCommands() []*command {
 	return []*command{
 		{
-			name: "call", group: "Calls", args: "TYPE [PAYLOAD]",
+			name: "call", group: "Calls", args: "TYPE [PAYLOAD]", pipe: true,
 			help: "send a request and wait for its reply",
 			long: "PAYLOAD is JSON; nothing means null, `@FILE` reads a file, `-` reads standard input. Inside it `$last` is the last reply, `$128` the reply of call 128,\n" +
-				"`$128.value` a field of it: see `help payloads`. A registered type is a command by itself: `fib 10` is `call fib 10`.",
+				"`$128.value` a field of it: see `help payloads`. A known type is a command by itself: `fib 10` is `call fib 10`.\n" +
+				"Where the server says that the service is a stream, its items are shown as they come: see `help streams`.",
 			examples: []string{"call fib 10", `call exp {"base":2,"exp":10}`, "call slow 500 --timeout 1s"},
 			flags: []flag{timeoutFlag, {"reply", "T", "fail unless the reply is of type T"}, noCheckFlag,
 				{"idempotent", "", "it may run twice: send it again when the connection is lost"}},
@@ -38,7 +40,7 @@ func callCommands() []*command {
 			check: checkCall, complete: completeCall,
 		},
 		{
-			name: "rerun", group: "Calls", args: "[NUMBER]",
+			name: "rerun", group: "Calls", args: "[NUMBER]", pipe: true,
 			help:     "make a call again, with the payload that was sent then",
 			long:     "Without a number it is the last one. `!!` is short for `rerun`, `!128` for `rerun 128`. Flags that the call had count again.",
 			examples: []string{"rerun 128", "!!", "!128"},
@@ -47,10 +49,14 @@ func callCommands() []*command {
 	}
 }
 
-// send runs call and cast.
+// send runs the commands that send something. A call of what is known to be a stream is that stream.
 func (s *Session) send(ctx context.Context, a *args, kind Kind) (Result, error) {
 	typ := a.word(0)
-	o := order{kind, Request{Type: typ.text, Idempotent: a.has("idempotent")}, terms{timeout: s.timeout(), replyType: a.flags["reply"].text, noCheck: a.has("no-check")}}
+	if k := s.kindOf(typ.text); kind == KindCall && (k.Streams() || k.gives()) {
+		kind = k
+	}
+	o := order{kind: kind, req: Request{Type: typ.text, Idempotent: a.has("idempotent")}, talk: a.talk,
+		terms: terms{timeout: s.timeoutOf(kind), replyType: a.flags["reply"].text, noCheck: a.has("no-check")}}
 	if err := checkType(a, typ); err != nil {
 		return s.refused(kind, typ.text, err)
 	}
@@ -61,16 +67,42 @@ func (s *Session) send(ctx context.Context, a *args, kind Kind) (Result, error) 
 		}
 		o.timeout, o.own = d, true
 	}
+	if err := s.fill(ctx, a, &o); err != nil {
+		return s.refused(kind, typ.text, err)
+	}
+	return s.perform(ctx, o)
+}
+
+// fill gives an order what the words after the type say: its payload, or its items.
+func (s *Session) fill(ctx context.Context, a *args, o *order) (err error) {
+	if o.kind.gives() {
+		if err := s.acquaint(ctx); err != nil {
+			return err
+		}
+		o.values, err = s.valuesOf(a, o.noCheck)
+		return err
+	}
 	w := a.word(1)
 	x, err := s.payload(ctx, a, w)
 	if err == nil && !o.noCheck {
-		err = s.fit(a, typ.text, w, x)
+		err = s.fit(a, o.req.Type, w, x)
 	}
 	if err != nil {
-		return s.refused(kind, typ.text, err)
+		return err
 	}
 	o.req.Payload = x.text
-	return s.perform(ctx, o)
+	if x.file == "" && x.text != nil {
+		o.place = func(at int) (string, int) { return a.line, w.at + x.source(at) }
+	}
+	return nil
+}
+
+// timeoutOf is the time limit of what says nothing of its own: the setting's for a call, none for a stream, whose end nobody knows.
+func (s *Session) timeoutOf(k Kind) time.Duration {
+	if k.Streams() || k.gives() {
+		return 0
+	}
+	return s.timeout()
 }
 
 // checkType refuses what cannot be a type's name, most often a payload without one.
@@ -81,6 +113,9 @@ func checkType(a *args, w word) error {
 	case strings.ContainsAny(w.text, `{}[]"`):
 		at := strings.IndexAny(w.text, `{}[]"`)
 		return a.fault(ExitUsage, w.at+at, "the name of a type holds no brackets and no quotes", "a space goes before the payload: "+a.command.name+" "+w.text[:at]+" "+w.text[at:])
+	case strings.ContainsAny(w.text, " \t\n"): // the shell's quotes were around too much
+		name, rest, _ := strings.Cut(w.text, " ")
+		return a.fault(ExitUsage, w.at+strings.IndexAny(w.text, " \t\n"), "the name of a type holds no spaces", "quotes of the shell go around the payload alone: "+a.command.name+" "+name+" '"+rest+"'")
 	case w.text[0] == '!':
 		return a.fault(ExitUsage, w.at, "names that start with ! are the protocol's own", "")
 	}
@@ -124,11 +159,24 @@ func runRerun(ctx context.Context, s *Session, a *args) (Result, error) {
 	if e.Dropped {
 		return Result{}, a.fault(ExitUsage, a.word(0).at, fmt.Sprintf("the payload of #%d is no longer kept", e.Number), "")
 	}
-	t := e.terms
-	if !t.own {
-		t.timeout = s.timeout() // it may have been set since, because the call took longer
+	o := order{kind: e.Kind, req: Request{Type: e.Type, Payload: e.Payload, Idempotent: e.Idempotent}, talk: a.talk, terms: e.terms}
+	if !o.own {
+		o.timeout = s.timeoutOf(e.Kind) // the setting may have changed since, because the call took longer
 	}
-	return s.perform(ctx, order{e.Kind, Request{Type: e.Type, Payload: e.Payload, Idempotent: e.Idempotent}, t})
+	if e.Kind.gives() {
+		items, _ := s.journal.Items(e.Number, itemsKeep)
+		var again []json.RawMessage
+		for _, it := range items {
+			if it.Given {
+				again = append(again, it.Payload)
+			}
+		}
+		if len(again) < e.Given {
+			return Result{}, a.fault(ExitUsage, a.word(0).at, fmt.Sprintf("the items of #%d are no longer kept", e.Number), "")
+		}
+		o.values = listed(again...)
+	}
+	return s.perform(ctx, o)
 }
 
 // checkCall is the live hint of call and cast.
@@ -143,11 +191,14 @@ func checkCall(s *Session, a *args, typing bool) Hint {
 		}
 	}
 	good := Hint{State: HintGood, Text: s.signature(typ.text)}
-	_, known := s.registered(typ.text)
+	_, known := s.requestType(typ.text)
 	if !known && s.replyOf(typ.text) == "" {
 		good.Text = Printable(typ.text) + ": no shape is registered, sent as it is"
 	}
 	open := Hint{Text: good.Text}
+	if k := s.kindOf(typ.text); a.command.name == "call" && k.gives() {
+		return checkValues(s, a, typing)
+	}
 	if len(a.pos) < 2 {
 		if s.fit(a, typ.text, w, &expansion{}) != nil && !a.has("no-check") || typing {
 			return open
@@ -193,7 +244,7 @@ func (s *Session) checkPayload(a *args, x *expansion, w word, typing bool, open,
 		}
 		return bad(m)
 	}
-	if t, ok := s.registered(a.word(0).text); ok && !a.has("no-check") {
+	if t, ok := s.requestType(a.word(0).text); ok && !a.has("no-check") {
 		if m := t.shape.Check(x.text); m != nil {
 			return bad(m)
 		}

@@ -22,6 +22,14 @@ func consoleCommands() []*command {
 			min:      1, max: 1, run: runUnset, complete: completeSet,
 		},
 		{
+			name: "theme", group: "Console", args: "[NAME]",
+			help: "show or change the colours",
+			long: "Themes are " + strings.Join(Themes, ", ") + ". mono has no colours. high-contrast keeps all words at 7:1 or better, colour-blind takes colours that stay " +
+				"apart without red, green or blue. auto, high-contrast and colour-blind suit the terminal's background; for one that cannot be asked, COLORFGBG=\"0;15\" says that it is light.",
+			examples: []string{"theme", "theme colour-blind"},
+			max:      1, run: runTheme, check: checkTheme, complete: completeTheme,
+		},
+		{
 			name: "help", aliases: []string{"?"}, group: "Console", args: "[TOPIC]",
 			help:     "help on a command or a topic",
 			examples: []string{"help", "help call", "help types", "help exit-codes"},
@@ -110,18 +118,37 @@ func checkSet(_ *Session, a *args, typing bool) Hint {
 	return Hint{State: HintGood, Text: text}
 }
 
-func completeSet(_ *Session, a *args, _ word) []Item {
+func completeSet(_ *Session, a *args, _ word) []Offer {
 	if len(a.pos) < 2 {
-		var items []Item
+		var items []Offer
 		for _, r := range settingRows {
-			items = append(items, Item{Text: r.name + " ", Help: r.help})
+			items = append(items, Offer{Text: r.name + " ", Help: r.help})
 		}
 		return items
 	}
 	if r := settingNamed(a.word(0).text); r != nil && r.values != nil {
-		return itemsOf(r.values, "", "")
+		return offersOf(r.values, "", "")
 	}
-	return itemsOf([]string{"1s", "5s", "30s", "off"}, "", "")
+	return offersOf([]string{"1s", "5s", "30s", "off"}, "", "")
+}
+
+func runTheme(ctx context.Context, s *Session, a *args) (Result, error) {
+	r, err := runSet(ctx, s, a.of("theme"))
+	if len(a.pos) == 0 {
+		r.Text += "  of " + strings.Join(Themes, ", ")
+	}
+	return r, err
+}
+
+func checkTheme(s *Session, a *args, typing bool) Hint { return checkSet(s, a.of("theme"), typing) }
+
+func completeTheme(s *Session, a *args, w word) []Offer { return completeSet(s, a.of("theme"), w) }
+
+// of is what set would be given for that setting.
+func (a *args) of(setting string) *args {
+	b := *a
+	b.pos = append([]word{{text: setting}}, a.pos...)
+	return &b
 }
 
 func runHelp(_ context.Context, s *Session, a *args) (Result, error) {
@@ -136,10 +163,10 @@ func runHelp(_ context.Context, s *Session, a *args) (Result, error) {
 	return Result{Text: text}, nil
 }
 
-func completeHelp(s *Session, _ *args, _ word) []Item {
-	var items []Item
+func completeHelp(s *Session, _ *args, _ word) []Offer {
+	var items []Offer
 	for _, c := range s.commands {
-		items = append(items, Item{Text: c.name, Help: c.help})
+		items = append(items, Offer{Text: c.name, Help: c.help})
 	}
-	return append(items, itemsOf(s.topics(), "", "")...)
+	return append(items, offersOf(s.topics(), "", "")...)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 )
 
 const historyShown = 20 // rows of history when nobody says how many
@@ -15,74 +14,78 @@ const historyShown = 20 // rows of history when nobody says how many
 func journalCommands() []*command {
 	return []*command{
 		{
-			name: "history", group: "Journal", args: "[TEXT]",
-			help:     "the calls of this session, newest last",
-			long:     "TEXT keeps the calls whose type, payload, reply or error holds it. The newest 20 are shown, or all that match.",
-			examples: []string{"history", "history exp", "history --failed", "history --slow 10ms"},
+			name: "history", group: "Journal", args: "[FILTER]", pipe: true,
+			help: "the calls of this session, newest last",
+			long: "FILTER chooses: `failed`, `running`, `slow 10ms`, or a text that type, payload, reply or error holds; several words must all hold, and quotes make one\n" +
+				"text of words. The newest 20 are shown, or all that are chosen.",
+			examples: []string{"history", "history exp", "history failed", "history slow 10ms exp", "history | map(.rtt_ns) | max"},
 			flags:    []flag{{"failed", "", "only those that failed"}, {"slow", "D", "only those that took at least D"}, {"n", "N", "the newest N"}},
-			max:      1, rest: true, run: runHistory,
+			max:      1, rest: true, run: runHistory, check: checkHistory, complete: completeHistory,
 		},
 		{
-			name: "show", group: "Journal", args: "[NUMBER]",
+			name: "show", group: "Journal", args: "[NUMBER]", pipe: true,
 			help:     "one call in full: request, reply, where its time went",
-			examples: []string{"show 128", "show"},
+			examples: []string{"show 128", "show", "show 128 | .result"},
 			max:      1, run: runShow, complete: completeNumber,
 		},
 	}
 }
 
-// filter is what history was asked for.
-type filter struct {
-	text   string
-	failed bool
-	slow   time.Duration
-	newest int
-}
-
-func parseFilter(a *args) (f filter, err error) {
-	f = filter{text: strings.ToLower(a.word(0).text), failed: a.has("failed"), newest: journalKeep}
+// historyFilter is what history was asked for, and how many of them.
+func historyFilter(a *args) (f CallFilter, newest int, err error) {
+	if f, err = ParseCallFilter(a.word(0).text); err != nil {
+		e := explain(err)
+		e.Line, e.At = a.line, a.word(0).at+e.At
+		return f, 0, e
+	}
+	f.Failed = f.Failed || a.has("failed")
 	if w, ok := a.flags["slow"]; ok {
-		if f.slow, err = parseTimeout(w.text); err != nil {
-			return f, a.at(w, err)
+		if f.Slow, err = parseTimeout(w.text); err != nil {
+			return f, 0, a.at(w, err)
 		}
 	}
-	if f.text == "" && !f.failed && f.slow == 0 {
-		f.newest = historyShown
+	newest = journalKeep
+	if f.All() {
+		newest = historyShown
 	}
 	if w, ok := a.flags["n"]; ok {
-		if f.newest, err = strconv.Atoi(w.text); err != nil || f.newest < 1 {
-			return f, a.fault(ExitUsage, w.at, fmt.Sprintf("%q is not a number of calls", w.text), "as in: history -n 50")
+		if newest, err = strconv.Atoi(w.text); err != nil || newest < 1 {
+			return f, 0, a.fault(ExitUsage, w.at, fmt.Sprintf("%q is not a number of calls", w.text), "as in: history -n 50")
 		}
 	}
-	return f, nil
+	return f, newest, nil
 }
 
-func (f filter) match(e *Entry) bool {
-	if f.failed && e.State != Failed || e.Trace.RTT < f.slow {
-		return false
+func checkHistory(_ *Session, a *args, typing bool) Hint {
+	f, _, err := historyFilter(a)
+	switch {
+	case err == nil && f.All():
+		return Hint{State: HintGood, Text: a.command.help}
+	case err == nil:
+		return Hint{State: HintGood, Text: "the calls of this session: " + Printable(f.String())}
+	case typing:
+		return Hint{Text: a.command.usage()}
 	}
-	if f.text == "" {
-		return true
-	}
-	hay := e.Type + " " + string(e.Payload) + " " + e.ReplyType + " " + string(e.Result)
-	if e.Err != nil {
-		hay += " " + e.Err.Message
-	}
-	return strings.Contains(strings.ToLower(hay), f.text)
+	return badHint(err)
+}
+
+func completeHistory(s *Session, a *args, w word) []Offer {
+	offers := []Offer{{Text: "failed ", Help: "only those that failed"}, {Text: "running ", Help: "only those that have not ended"}, {Text: "slow 10ms ", Help: "only those that took at least as long"}}
+	return append(offers, completeTypes(s, a, w)...)
 }
 
 func runHistory(_ context.Context, s *Session, a *args) (Result, error) {
-	f, err := parseFilter(a)
+	f, newest, err := historyFilter(a)
 	if err != nil {
 		return Result{}, err
 	}
 	var found []Entry
 	for _, e := range s.journal.Tail(journalKeep, 0) {
-		if f.match(&e) {
+		if f.Match(&e) {
 			found = append(found, e)
 		}
 	}
-	if over := len(found) - f.newest; over > 0 {
+	if over := len(found) - newest; over > 0 {
 		found = found[over:]
 	}
 	list := make([]*callJSON, len(found))
@@ -93,7 +96,10 @@ func runHistory(_ context.Context, s *Session, a *args) (Result, error) {
 		list[i] = newCallJSON(e)
 		t.add(strconv.Itoa(e.Number), clock(e.Started), e.Kind.String(), requestText(e), rttText(e, s.ascii()), e.Word())
 	}
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0 && s.journal.Last() == 0:
+		return Result{Text: "there is no call yet; as in: call fib 10", Notice: true, Value: list}, nil
+	case len(found) == 0:
 		return Result{Text: "no such call", Notice: true, Value: list}, nil
 	}
 	return Result{Text: t.String(), Value: list}, nil
@@ -107,6 +113,10 @@ func requestText(e *Entry) string {
 		text += " (no longer kept)"
 	case e.Payload != nil:
 		text += " " + glimpse(e.Payload, 44)
+	}
+	if e.flow != nil { // how many items is what tells one stream from another
+		some := "  " + e.ItemsText()
+		return shorten(text, 44-len(some)) + some
 	}
 	return shorten(text, 44)
 }
@@ -123,7 +133,33 @@ func runShow(_ context.Context, s *Session, a *args) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Text: describe(&e, s.ascii()), Value: newCallJSON(&e)}, nil
+	text := describe(&e, s.ascii())
+	if e.flow != nil && !e.Dropped {
+		text += s.itemLines(&e)
+	}
+	return Result{Text: text, Value: newCallJSON(&e)}, nil
+}
+
+const itemsShown = 100 // of an entry by show
+
+// itemLines are the newest items of an entry, those that were sent marked by >.
+func (s *Session) itemLines(e *Entry) string {
+	items, older := s.journal.Items(e.Number, itemsShown)
+	var b strings.Builder
+	if older > 0 {
+		fmt.Fprintf(&b, "\n  %s before these", countOf(older, "item"))
+	}
+	for _, it := range items {
+		mark := ""
+		switch {
+		case it.Given:
+			mark = "> "
+		case e.Kind == KindChat:
+			mark = "< "
+		}
+		b.WriteString("\n  " + mark + glimpse(it.Payload, maxMessage))
+	}
+	return b.String()
 }
 
 // describe is an entry in full.
@@ -138,7 +174,10 @@ func describe(e *Entry, ascii bool) string {
 	if e.State != Running {
 		t.add("time", timeText(e, ascii))
 	}
-	if len(e.Trace.Out) > 0 {
+	if e.Trace.Protocol != "" {
+		t.add("protocol", e.Trace.Protocol)
+	}
+	if out, _ := e.Trace.Sizes(); out > 0 {
 		t.add("bytes", bytesText(e))
 	}
 	if e.Trace.Attempts > 1 {
@@ -156,7 +195,8 @@ func describe(e *Entry, ascii bool) string {
 	switch {
 	case e.Dropped:
 		text += "\npayload and reply are no longer kept"
-	case e.ReplyType != "":
+	case e.flow != nil && e.Kind.Streams(): // its items follow
+	case e.ReplyType != "" || e.State == OK && e.Kind != KindCast:
 		text += "\nreply " + shorten(Printable(e.ReplyType), maxType) + "\n" + indented(e.Result)
 	}
 	return text
@@ -196,11 +236,11 @@ func depth(payload []byte) (deepest int) {
 	return deepest
 }
 
-func completeNumber(s *Session, _ *args, _ word) []Item {
-	var items []Item
+func completeNumber(s *Session, _ *args, _ word) []Offer {
+	var items []Offer
 	tail := s.journal.Tail(9, 0)
 	for i := len(tail) - 1; i >= 0; i-- {
-		items = append(items, Item{Text: strconv.Itoa(tail[i].Number), Help: requestText(&tail[i])})
+		items = append(items, Offer{Text: strconv.Itoa(tail[i].Number), Help: requestText(&tail[i])})
 	}
 	return items
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,8 +18,8 @@ func linkCommands() []*command {
 			help: "connect to a server",
 			long: "ADDR is `host:port`, `:8888`, `rpckids://host:port` or `unix:///path`; `-` is the previous one, nothing is localhost:8888.\n" +
 				"The connection before is closed when the new one is up.",
-			examples: []string{"connect localhost:8888", "connect :8888", "connect -"},
-			flags:    []flag{{"timeout", "D", "how long to try, 5s by default"}},
+			examples: []string{"connect localhost:8888", "connect :8888", "connect -", "connect :8888 --proto v2"},
+			flags:    []flag{{"timeout", "D", "how long to try, 5s by default"}, {"proto", "P", "auto: v1 until the server shows that it speaks v2; v1: only that, without streams; v2: at once"}},
 			max:      1, run: runConnect, check: checkConnect, complete: completeConnect,
 		},
 		{name: "disconnect", group: "Connection", help: "close the connection; calls that run fail", run: runDisconnect},
@@ -38,7 +40,34 @@ func runConnect(ctx context.Context, s *Session, a *args) (Result, error) {
 			return Result{}, a.at(t, err)
 		}
 	}
-	return s.connect(ctx, target, limit)
+	proto, err := s.protocolOf(a)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.connect(ctx, target, proto, limit)
+}
+
+// protocols are the ways to speak to a server.
+var protocols = []string{"auto", "v1", "v2"}
+
+// CheckProtocol says whether a connection can be made to speak that protocol. Its error is an *Error with the good values.
+func CheckProtocol(name string) error {
+	if name != "" && !slices.Contains(protocols, name) {
+		return &Error{Exit: ExitUsage, Message: fmt.Sprintf("no protocol %q", name), Hint: "it is one of " + strings.Join(protocols, ", ")}
+	}
+	return nil
+}
+
+// protocolOf is the protocol that connect was asked for; without a flag it is the session's.
+func (s *Session) protocolOf(a *args) (string, error) {
+	w, ok := a.flags["proto"]
+	if !ok {
+		return s.cfg.Protocol, nil
+	}
+	if err := CheckProtocol(w.text); err != nil {
+		return "", a.at(w, err)
+	}
+	return w.text, nil
 }
 
 // connectTarget is the address that was meant.
@@ -57,7 +86,7 @@ func (s *Session) connectTarget(text string) (string, error) {
 	return parseTarget(text)
 }
 
-func (s *Session) connect(ctx context.Context, target string, limit time.Duration) (Result, error) {
+func (s *Session) connect(ctx context.Context, target, proto string, limit time.Duration) (Result, error) {
 	if s.cfg.Dial == nil {
 		return Result{}, &Error{Exit: ExitConnect, Message: "this console cannot connect"}
 	}
@@ -66,12 +95,15 @@ func (s *Session) connect(ctx context.Context, target string, limit time.Duratio
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	b, err := s.cfg.Dial(ctx, target)
+	b, err := s.cfg.Dial(ctx, target, DialOptions{Protocol: proto})
 	if err != nil {
 		return Result{}, dialError(err, target, limit)
 	}
-	if old := s.swap(b, target); old != nil {
+	if old := s.swap(b, target, proto); old != nil {
 		_ = old.Close() // it is replaced: what it says no longer matters
+	}
+	if !s.alone() {
+		s.inquire(b)
 	}
 	st := b.Stats()
 	text := "connected to " + target
@@ -92,7 +124,7 @@ func (s *Session) need(ctx context.Context) (Backend, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := s.connect(ctx, target, dialTimeout); err != nil {
+		if _, err := s.connect(ctx, target, s.cfg.Protocol, dialTimeout); err != nil {
 			return nil, err
 		}
 		if b, _ = s.link(); b != nil {
@@ -122,7 +154,7 @@ func dialError(err error, target string, limit time.Duration) error {
 
 func runDisconnect(_ context.Context, s *Session, _ *args) (Result, error) {
 	_, target := s.link()
-	b := s.swap(nil, "")
+	b := s.swap(nil, "", "")
 	if b == nil {
 		return Result{Text: "not connected", Notice: true}, nil
 	}
@@ -137,10 +169,11 @@ func runReconnect(ctx context.Context, s *Session, _ *args) (Result, error) {
 	if target == "" {
 		return Result{}, &Error{Exit: ExitConnect, Message: "there was no connection yet", Hint: "connect " + s.home()}
 	}
-	if b := s.swap(nil, ""); b != nil {
+	proto := s.protocolNow()
+	if b := s.swap(nil, "", ""); b != nil {
 		_ = b.Close() // a new one follows
 	}
-	return s.connect(ctx, target, dialTimeout)
+	return s.connect(ctx, target, proto, dialTimeout)
 }
 
 // statusJSON is what status prints with -o json.
@@ -165,8 +198,8 @@ type statusJSON struct {
 }
 
 func runStatus(ctx context.Context, s *Session, _ *args) (Result, error) {
-	if s.cfg.Connect { // run once from a shell, it says how the server is, and so a server that is not there is a failure
-		if _, err := s.need(ctx); err != nil {
+	if s.cfg.Connect { // run once from a shell, it says how the server is and what it speaks; a server that is not there is a failure
+		if err := s.acquaint(ctx); err != nil {
 			return Result{}, err
 		}
 	}
@@ -200,6 +233,9 @@ func serverText(st Stats) string {
 	}
 	if st.Protocol != "" {
 		text += ", protocol " + st.Protocol
+		if st.Received == 0 && !st.Ours {
+			text += " so far" // nothing has come that would show it
+		}
 	}
 	if st.Ours {
 		text += ", an rpckids server"
@@ -216,17 +252,22 @@ func checkConnect(s *Session, a *args, typing bool) Hint {
 	case err != nil:
 		return badHint(a.at(w, err))
 	}
+	if p, ok := a.flags["proto"]; ok && !(typing && p.end() == len(a.line)) {
+		if _, err := s.protocolOf(a); err != nil {
+			return badHint(err)
+		}
+	}
 	return Hint{State: HintGood, Text: "connect to " + Printable(target)}
 }
 
-func completeConnect(s *Session, _ *args, _ word) []Item {
+func completeConnect(s *Session, _ *args, _ word) []Offer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var items []Item
+	var items []Offer
 	for _, t := range []string{s.target, s.previous} {
 		if t != "" {
-			items = append(items, Item{Text: t})
+			items = append(items, Offer{Text: t})
 		}
 	}
-	return append(items, Item{Text: s.home()}, Item{Text: "-", Help: "the previous one"})
+	return append(items, Offer{Text: s.home()}, Offer{Text: "-", Help: "the previous one"})
 }

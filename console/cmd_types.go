@@ -24,12 +24,6 @@ func typeCommands() []*command {
 			max:      2, rest: true,
 			run: runRPC, check: checkRPC, complete: completeRPC,
 		},
-		{
-			name: "services", group: "Types", args: "[TYPE]",
-			help:     "the requests this session knows, and how they went",
-			examples: []string{"services", "services exp"},
-			max:      1, run: runServices, complete: completeTypes,
-		},
 	}
 }
 
@@ -133,8 +127,14 @@ func typeText(name string, t registered) string {
 	if t.serverTime != nil {
 		text += " --server-time " + t.serverTime.String()
 	}
+	if t.served {
+		return shorten(Printable(text), maxSignature)
+	}
 	return Printable(text)
 }
+
+// maxSignature caps, in cells, how much of a shape stands on a line: a server may have told it.
+const maxSignature = 1000
 
 // typeJSON is a registered type as -o json prints it.
 type typeJSON struct {
@@ -143,6 +143,7 @@ type typeJSON struct {
 	Shape      string `json:"shape"`
 	Of         string `json:"of,omitempty"`
 	ServerTime string `json:"server_time,omitempty"`
+	Origin     string `json:"origin,omitempty"`
 	Schema     any    `json:"schema,omitempty"`
 }
 
@@ -150,6 +151,9 @@ func newTypeJSON(name string, t registered) typeJSON {
 	v := typeJSON{Kind: "type", Type: name, Shape: t.shape.String(), Of: t.of}
 	if t.serverTime != nil {
 		v.ServerTime = t.serverTime.String()
+	}
+	if t.served {
+		v.Origin = "server"
 	}
 	return v
 }
@@ -168,12 +172,23 @@ func (s *Session) listTypes() Result {
 		if v.ServerTime != "" {
 			notes = append(notes, "server time "+v.ServerTime)
 		}
-		t.add(name, v.Shape, strings.Join(notes, ", "))
+		if v.Origin != "" {
+			notes = append(notes, "told by the server")
+		}
+		t.add(name, shapeCell(types[name]), strings.Join(notes, ", "))
 	}
 	if len(list) == 0 {
 		return Result{Text: "no types are registered; as in: rpc fib_res int64", Notice: true, Value: list}
 	}
 	return Result{Text: t.String(), Value: list}
+}
+
+// shapeCell is a shape in a table: what a server told is cut to what can be read.
+func shapeCell(t registered) string {
+	if t.served {
+		return shorten(Printable(t.shape.String()), maxSignature)
+	}
+	return t.shape.String()
 }
 
 // known finds a registered type for show and rm.
@@ -204,84 +219,17 @@ func (s *Session) showType(a *args, w word) (Result, error) {
 }
 
 func (s *Session) forgetType(a *args, w word) (Result, error) {
-	if _, err := s.known(a, w); err != nil {
+	t, err := s.known(a, w)
+	if err != nil {
 		return Result{}, err
+	}
+	if t.served {
+		return Result{}, a.fault(ExitUsage, w.at, w.text+" is told by the server", "what you register wins: rpc "+w.text+" SHAPE")
 	}
 	s.mu.Lock()
 	delete(s.types, w.text)
 	s.mu.Unlock()
 	return Result{Text: Printable(w.text + " forgotten"), Notice: true}, nil
-}
-
-// serviceJSON is a row of services as -o json prints it.
-type serviceJSON struct {
-	Kind    string `json:"kind"`
-	Type    string `json:"type"`
-	Request string `json:"request,omitempty"`
-	Reply   string `json:"reply,omitempty"`
-	Shape   string `json:"shape,omitempty"`
-	OK      int    `json:"ok"`
-	Cast    int    `json:"cast"`
-	Failed  int    `json:"failed"`
-}
-
-func runServices(_ context.Context, s *Session, a *args) (Result, error) {
-	list := []serviceJSON{}
-	var t table
-	t.add("type", "takes", "answers", "seen")
-	for _, name := range s.requests() {
-		if w := a.word(0).text; w != "" && w != name {
-			continue
-		}
-		v := s.service(name)
-		list = append(list, v)
-		answers := v.Reply
-		if r, ok := s.registered(v.Reply); ok { // in short: the fields' types are behind rpc
-			answers += " " + r.shape.Brief()
-		}
-		t.add(v.Type, or(v.Request, "?"), answers, seenText(v))
-	}
-	if len(list) > 0 {
-		return Result{Text: t.String(), Value: list}, nil
-	}
-	if w := a.word(0); w.text != "" {
-		return Result{}, a.fault(ExitUsage, w.at, fmt.Sprintf("nothing is known of %q", w.text), "it may exist all the same: call "+w.text)
-	}
-	return Result{Text: "nothing is known yet: a plain server does not tell what it offers; as in: call fib 10", Notice: true, Value: list}, nil
-}
-
-func (s *Session) service(name string) serviceJSON {
-	v := serviceJSON{Kind: "service", Type: name, Reply: s.replyOf(name)}
-	if t, ok := s.registered(name); ok {
-		v.Request = t.shape.String()
-	}
-	if t, ok := s.registered(v.Reply); ok {
-		v.Shape = t.shape.String()
-	}
-	n := s.seenType(name)
-	v.OK, v.Cast, v.Failed = n.ok, n.sent, n.failed
-	return v
-}
-
-func seenText(v serviceJSON) string {
-	var parts []string
-	for _, p := range []struct {
-		n    int
-		word string
-	}{{v.OK, "ok"}, {v.Cast, "cast"}, {v.Failed, "failed"}} {
-		if p.n > 0 {
-			parts = append(parts, Count(p.n)+" "+p.word)
-		}
-	}
-	return or(strings.Join(parts, ", "), "-")
-}
-
-// or returns a unless it is empty.
-func or(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
 }
 
 func checkRPC(s *Session, a *args, typing bool) Hint {
@@ -309,22 +257,22 @@ func checkRPC(s *Session, a *args, typing bool) Hint {
 	return badHint(err)
 }
 
-func completeRPC(s *Session, a *args, w word) []Item {
+func completeRPC(s *Session, a *args, w word) []Offer {
 	if len(a.pos) < 2 {
-		items := []Item{{Text: "show ", Help: "show one type"}, {Text: "rm ", Help: "forget a type"}}
+		items := []Offer{{Text: "show ", Help: "show one type"}, {Text: "rm ", Help: "forget a type"}}
 		return append(items, s.unregistered()...)
 	}
 	if n := a.word(0).text; n == "show" || n == "rm" {
-		return itemsOf(slices.Sorted(maps.Keys(s.typesNow())), "", "")
+		return offersOf(slices.Sorted(maps.Keys(s.typesNow())), "", "")
 	}
 	if e, ok := s.lastOf(a.word(0).text); ok {
-		return []Item{{Text: shape.Infer(e.Result).String(), Help: "what came last"}}
+		return []Offer{{Text: shape.Infer(e.Result).String(), Help: "what came last"}}
 	}
-	return itemsOf(shape.Names(), "", "")
+	return offersOf(shape.Names(), "", "")
 }
 
 // unregistered are the reply types that came without being registered.
-func (s *Session) unregistered() []Item {
+func (s *Session) unregistered() []Offer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var names []string
@@ -334,7 +282,7 @@ func (s *Session) unregistered() []Item {
 		}
 	}
 	slices.Sort(names)
-	return itemsOf(slices.Compact(names), " ", "seen, not registered")
+	return offersOf(slices.Compact(names), " ", "seen, not registered")
 }
 
 // lastOf returns the newest kept reply of a reply type.

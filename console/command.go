@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rpckids/rpckids/internal/shape"
 )
@@ -21,10 +23,12 @@ type command struct {
 	flags    []flag
 	min, max int  // number of positional words
 	rest     bool // the last positional takes all words up to the next flag
+	pipe     bool // the line may end in a filter
+	raw      bool // all that follows the name is one word of jq
 
 	run      func(ctx context.Context, s *Session, a *args) (Result, error)
 	check    func(s *Session, a *args, typing bool) Hint // nil: the help line. typing: the last word may go on
-	complete func(s *Session, a *args, w word) []Item    // for the positional word w, which stands at a.pos[len(a.pos)-1]; nil: nothing
+	complete func(s *Session, a *args, w word) []Offer   // for the positional word w, which stands at a.pos[len(a.pos)-1]; nil: nothing
 }
 
 // flag is a --name of a command.
@@ -64,7 +68,7 @@ func (c *command) flag(name string) *flag {
 
 // builtin is the whole table, in the order of help.
 func builtin() []*command {
-	return slices.Concat(linkCommands(), callCommands(), typeCommands(), journalCommands(), consoleCommands())
+	return slices.Concat(linkCommands(), callCommands(), streamCommands(), typeCommands(), serviceCommands(), journalCommands(), diffCommands(), wireCommands(), watchCommands(), expectCommands(), copyCommands(), exportCommands(), consoleCommands())
 }
 
 // find returns the command of that name or alias, nil if there is none.
@@ -83,6 +87,8 @@ type args struct {
 	line    string
 	pos     []word
 	flags   map[string]word // by name; the word is the value, or the flag itself if it takes none
+	talk    Talk            // of the face that runs the line
+	filter  *word           // the jq at its end, nil for none
 }
 
 // word returns positional i, an empty word at the end of the line if it was not given.
@@ -134,6 +140,10 @@ func (s *Session) bind(in *input) (*args, error) {
 	default:
 		return a, s.unknown(a, first)
 	}
+	words, err := a.cut(words)
+	if err != nil {
+		return a, err
+	}
 	if err := a.sort(words); err != nil {
 		return a, err
 	}
@@ -142,6 +152,9 @@ func (s *Session) bind(in *input) (*args, error) {
 
 func (s *Session) unknown(a *args, w word) error {
 	m := a.misuse(noCommand, w.at, fmt.Sprintf("no command %q", w.text), "`help` lists the commands")
+	if first, _ := utf8.DecodeRuneInString(w.text); typable(w.text) && unicode.IsLetter(first) {
+		m.err.Hint += "; a service is called so: call " + shorten(w.text, 40)
+	}
 	var names []string
 	for _, c := range s.commands {
 		names = append(append(names, c.name), c.aliases...)
@@ -170,8 +183,8 @@ func (a *args) misuse(kind misuseKind, at int, message, hint string) *misuse {
 
 // sort fills pos and flags.
 func (a *args) sort(words []word) error {
-	plain := false // after --, all words are positional
-	split := false // a flag stood between
+	plain := a.command.raw // after --, all words are positional
+	split := false         // a flag stood between
 	for i := 0; i < len(words); i++ {
 		w := words[i]
 		switch {
@@ -241,6 +254,7 @@ func (a *args) count() error {
 	if len(a.command.examples) > 0 {
 		hint = "as in: " + a.command.examples[0]
 	}
-	missing := strings.Fields(a.command.args)[len(a.pos)]
-	return a.misuse(tooFew, len(a.line), fmt.Sprintf("%s needs %s", a.command.name, missing), hint)
+	missing := strings.Fields(a.command.args)[len(a.pos):]
+	missing = missing[max(slices.IndexFunc(missing, func(w string) bool { return w[0] != '[' }), 0):]
+	return a.misuse(tooFew, len(a.line), fmt.Sprintf("%s needs %s", a.command.name, missing[0]), hint)
 }

@@ -8,22 +8,22 @@ import (
 	"github.com/rpckids/rpckids/internal/shape"
 )
 
-// Completion is what could stand at the cursor: each item replaces line[From:at].
+// Completion is what could stand at the cursor: each offer replaces line[From:at].
 type Completion struct {
-	From  int
-	Items []Item
+	From   int
+	Offers []Offer
 }
 
-// Item is one way to go on. Both texts are safe for a terminal.
-type Item struct {
+// Offer is one way to go on. Both texts are safe for a terminal.
+type Offer struct {
 	Text string // what is inserted; ends in a space when another word follows
 	Help string // a few words beside it
 }
 
-func itemsOf(texts []string, after, help string) []Item {
-	items := make([]Item, len(texts))
+func offersOf(texts []string, after, help string) []Offer {
+	items := make([]Offer, len(texts))
 	for i, t := range texts {
-		items[i] = Item{Text: t + after, Help: help}
+		items[i] = Offer{Text: t + after, Help: help}
 	}
 	return items
 }
@@ -32,6 +32,9 @@ func itemsOf(texts []string, after, help string) []Item {
 func (s *Session) Complete(line string, at int) Completion {
 	at = min(max(at, 0), len(line))
 	line = line[:at]
+	if c, ok := s.completeFilter(line); ok {
+		return c
+	}
 	in := scan(line)
 	w := word{at: at}
 	if n := len(in.words); n > 0 && in.words[n-1].end() == at {
@@ -49,7 +52,7 @@ func (s *Session) Complete(line string, at int) Completion {
 		return Completion{From: at}
 	}
 	c := s.completeWord(in, a, w)
-	c.Items = slices.DeleteFunc(c.Items, func(i Item) bool { return !clean(i.Text) }) // what cannot be shown cannot be chosen
+	c.Offers = slices.DeleteFunc(c.Offers, func(i Offer) bool { return !clean(i.Text) }) // what cannot be shown cannot be chosen
 	return c
 }
 
@@ -60,10 +63,10 @@ func (s *Session) completeWord(in *input, a *args, w word) Completion {
 		return Completion{w.at, starting(s.flagValues(f), w.text)}
 	}
 	if strings.HasPrefix(w.text, "-") {
-		var items []Item
+		var items []Offer
 		for _, f := range a.command.flags {
 			if !a.has(f.name) {
-				items = append(items, Item{f.dashed() + " ", f.help})
+				items = append(items, Offer{f.dashed() + " ", f.help})
 			}
 		}
 		return Completion{w.at, starting(items, w.text)}
@@ -75,13 +78,19 @@ func (s *Session) completeWord(in *input, a *args, w word) Completion {
 		return Completion{From: w.at}
 	}
 	a.pos = append(a.pos, w)
-	return Completion{w.at, starting(a.command.complete(s, a, w), w.text)}
+	offers := starting(a.command.complete(s, a, w), w.text)
+	if len(offers) == 0 && a.command.group == "Calls" && len(a.pos) > 1 {
+		if from, names := s.fieldNames(a.word(0).text, w.text); len(names) > 0 {
+			return Completion{w.at + from, names}
+		}
+	}
+	return Completion{w.at, offers}
 }
 
 // starting keeps the items that start with what was typed, and drops repetitions.
-func starting(items []Item, prefix string) []Item {
+func starting(items []Offer, prefix string) []Offer {
 	seen := map[string]bool{}
-	return slices.DeleteFunc(items, func(i Item) bool {
+	return slices.DeleteFunc(items, func(i Offer) bool {
 		drop := !strings.HasPrefix(i.Text, prefix) || strings.TrimSpace(i.Text) == prefix || seen[i.Text]
 		seen[i.Text] = true
 		return drop
@@ -89,40 +98,42 @@ func starting(items []Item, prefix string) []Item {
 }
 
 // firstWords returns the commands and the callable types that start so.
-func (s *Session) firstWords(prefix string) []Item {
-	var items []Item
+func (s *Session) firstWords(prefix string) []Offer {
+	var items []Offer
 	for _, c := range s.commands {
 		text := c.name
 		if c.max > 0 {
 			text += " "
 		}
-		items = append(items, Item{text, c.help})
+		items = append(items, Offer{text, c.help})
 		for _, alias := range c.aliases {
 			if prefix != "" && !strings.HasPrefix(c.name, prefix) {
-				items = append(items, Item{alias + strings.TrimPrefix(text, c.name), c.help})
+				items = append(items, Offer{alias + strings.TrimPrefix(text, c.name), c.help})
 			}
 		}
 	}
 	if prefix != "" {
 		for _, name := range s.requests() {
 			if s.callable(name) && find(s.commands, name) == nil && clean(name) {
-				items = append(items, Item{name + " ", s.signature(name)})
+				items = append(items, Offer{name + " ", s.signature(name)})
 			}
 		}
 	}
 	return starting(items, prefix)
 }
 
-func (s *Session) flagValues(f *flag) []Item {
+func (s *Session) flagValues(f *flag) []Offer {
 	switch f.name {
+	case "proto":
+		return offersOf(protocols, " ", "")
 	case "timeout", "slow":
-		return itemsOf([]string{"50ms ", "1s ", "10s ", "off "}, "", "")
+		return offersOf([]string{"50ms ", "1s ", "10s ", "off "}, "", "")
 	case "of":
-		return itemsOf(s.requests(), " ", "")
+		return offersOf(s.requests(), " ", "")
 	case "reply":
-		return itemsOf(s.replies(), " ", "")
+		return offersOf(s.replies(), " ", "")
 	case "server-time":
-		return []Item{{".costInNanos ", "a field of the reply"}}
+		return []Offer{{".costInNanos ", "a field of the reply"}}
 	}
 	return nil
 }
@@ -140,34 +151,49 @@ func (s *Session) replies() []string {
 }
 
 // references returns what a $ could stand for: the last replies and the fields of the last one.
-func (s *Session) references() []Item {
-	items := []Item{}
+func (s *Session) references() []Offer {
+	items := []Offer{}
 	if e, ok := s.journal.LastReply(); ok && !e.Dropped {
-		items = append(items, Item{"$last", glimpse(e.Result, 40)})
+		items = append(items, Offer{"$last", glimpse(e.Result, 40)})
 		for _, f := range shape.Infer(e.Result).Fields() {
 			if f.Name != "" && strings.IndexFunc(f.Name, func(r rune) bool { return r < 0x80 && !pathByte(byte(r)) }) < 0 {
-				items = append(items, Item{"$last." + f.Name, Printable(f.Shape.Brief())})
+				items = append(items, Offer{"$last." + f.Name, Printable(f.Shape.Brief())})
 			}
 		}
 	}
 	for _, e := range slices.Backward(s.journal.Tail(20, 0)) {
 		if e.State == OK && !e.Dropped {
-			items = append(items, Item{"$" + strconv.Itoa(e.Number), glimpse(e.Result, 40)})
+			items = append(items, Offer{"$" + strconv.Itoa(e.Number), glimpse(e.Result, 40)})
 		}
 	}
 	return items
 }
 
-func completeTypes(s *Session, _ *args, _ word) []Item {
-	var items []Item
+// completeTypes offers request types. What the server says the command cannot do is left out.
+func completeTypes(s *Session, a *args, _ word) []Offer {
+	var items []Offer
 	for _, name := range s.requests() {
-		items = append(items, Item{name + " ", s.signature(name)})
+		if k, told := kindOf(s.servicesNow()[name].Pattern); told && !serves(a.command.name, k) {
+			continue
+		}
+		items = append(items, Offer{name + " ", s.signature(name)})
 	}
 	return items
 }
 
+// serves says whether a command can do what a kind of service wants; call becomes all but a cast.
+func serves(command string, k Kind) bool {
+	switch command {
+	case "call":
+		return k != KindCast
+	case "stream", "upload", "chat":
+		return command == k.String()
+	}
+	return true
+}
+
 // completeCall completes the type and then the payload of a call: a template of the shape, what was sent before, the last reply.
-func completeCall(s *Session, a *args, w word) []Item {
+func completeCall(s *Session, a *args, w word) []Offer {
 	if len(a.pos) < 2 {
 		return completeTypes(s, a, w)
 	}
@@ -175,17 +201,14 @@ func completeCall(s *Session, a *args, w word) []Item {
 		return nil
 	}
 	typ := a.word(0).text
-	var items []Item
-	if t, ok := s.registered(typ); ok {
-		items = append(items, Item{PrintableJSON(t.shape.Sample()), Printable(t.shape.String())})
-	}
+	items := s.templates(typ, s.kindOf(typ).gives())
 	for _, e := range slices.Backward(s.journal.Tail(200, 0)) {
 		if e.Type == typ && e.Payload != nil && len(e.Payload) <= 200 && len(items) < 8 {
-			items = append(items, Item{PrintableJSON(e.Payload), "sent before"})
+			items = append(items, Offer{PrintableJSON(e.Payload), "sent before"})
 		}
 	}
 	if _, ok := s.journal.LastReply(); ok && w.text == "" {
-		items = append(items, Item{"$last", "the last reply"})
+		items = append(items, Offer{"$last", "the last reply"})
 	}
 	return items
 }

@@ -22,6 +22,7 @@ const (
 	ExitDeadline    Exit = 5 // deadline exceeded, ours or the server's
 	ExitServer      Exit = 6 // the server reported an error
 	ExitType        Exit = 7 // payload or reply does not fit the type
+	ExitExpect      Exit = 8 // an expect failed
 	ExitInterrupted Exit = 130
 )
 
@@ -45,7 +46,10 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Caret returns the typed line and below it a caret under the first wrong byte, each indented by two; "" when the place is unknown. A long line is
 // cut around the place. Cells are counted, not bytes, so the caret stands right under Chinese text too.
-func (e *Error) Caret() string {
+func (e *Error) Caret() string { return e.CaretWithin(72) }
+
+// CaretWithin is Caret with lines of at most so many cells besides the two they are indented by.
+func (e *Error) CaretWithin(most int) string {
 	if e.Line == "" {
 		return ""
 	}
@@ -59,7 +63,7 @@ func (e *Error) Caret() string {
 	}
 	after, _, _ = strings.Cut(after, "\n")
 	before, after = caretText(before), caretText(after)
-	const most, left = 72, 48
+	left := most * 2 / 3
 	if w := ansi.StringWidth(before); w > left && w+ansi.StringWidth(after) > most {
 		before = ansi.TruncateLeft(before, w-left+3, "...")
 	}
@@ -88,6 +92,8 @@ func (e *Error) Status() string {
 		return "deadline_exceeded"
 	case ExitType:
 		return "type_mismatch"
+	case ExitExpect:
+		return "expect_failed"
 	case ExitInterrupted:
 		return "canceled"
 	case ExitServer:

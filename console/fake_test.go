@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,18 +19,20 @@ type fake struct {
 	target string
 	state  LinkState
 	closed atomic.Bool
-	mu     sync.Mutex // protects the fields below
+	asked  atomic.Int32 // for its services
+	proto  string       // what it was asked to speak
+	mu     sync.Mutex   // protects the fields below
 	got    []Request
 }
 
-func fakeDial(_ context.Context, target string) (Backend, error) {
+func fakeDial(_ context.Context, target string, o DialOptions) (Backend, error) {
 	switch {
 	case strings.HasPrefix(target, "closed"):
 		return nil, errors.New("connection refused")
 	case strings.HasPrefix(target, "told"):
 		return nil, &Error{Exit: ExitConnection, Message: "not an rpc server\x1b[31m", Hint: "it answered in HTTP"}
 	}
-	return &fake{target: target, state: Connected}, nil
+	return &fake{target: target, state: Connected, proto: o.Protocol}, nil
 }
 
 func (f *fake) note(r Request) {
@@ -50,6 +53,9 @@ func (f *fake) Call(ctx context.Context, r Request) (Reply, error) {
 		Out: make([]byte, 70), In: make([]byte, 89)}
 	reply := func(typ, payload string) (Reply, error) {
 		return Reply{Type: typ, Payload: json.RawMessage(payload), Trace: t}, nil
+	}
+	if f.modern() {
+		t.Protocol, t.Timed, t.Queue, t.Handler = "v2", true, 3*time.Microsecond, 28*time.Microsecond
 	}
 	fail := func(e *Error) (Reply, error) { return Reply{Trace: t}, e }
 	switch r.Type {
@@ -80,6 +86,11 @@ func (f *fake) Call(ctx context.Context, r Request) (Reply, error) {
 		return reply("wide_res", `"`+strings.Repeat("x", 6<<20)+`"`)
 	case "panic":
 		panic("boom\x1b[2J")
+	case "fibs", "sum", "ticks", "early", "breaks", "none", "unknown_pattern":
+		pattern := map[string]string{"sum": "upload", "early": "upload", "unknown_pattern": "ring"}[r.Type]
+		return fail(&Error{Exit: ExitServer, Code: "unimplemented", Message: r.Type + " is a stream", Details: json.RawMessage(`{"pattern":"` + or(pattern, "stream") + `"}`)})
+	case "picky":
+		return fail(&Error{Exit: ExitServer, Code: "invalid_argument", Message: "exp is negative", Details: json.RawMessage(`{"violations":[{"field":"exp","at":` + strconv.Itoa(strings.Index(string(r.Payload), "-")) + `,"problem":"is negative"}]}`)})
 	case "busy":
 		return fail(&Error{Exit: ExitServer, Code: "resource_exhausted", Message: "too many calls", RetryAfter: 250 * time.Millisecond, Details: json.RawMessage(`{"queue":1000}`)})
 	case "lost":
@@ -98,14 +109,14 @@ func (f *fake) Cast(_ context.Context, r Request) (Reply, error) {
 }
 
 func (f *fake) Stats() Stats {
-	return Stats{Target: f.target, Server: "127.0.0.1:8888", State: f.state, Protocol: "v1", Ours: !strings.HasPrefix(f.target, "plain"), Attempt: 2, Sent: 124113, Received: 5, Reconnects: 1, LastError: "reset\x1b"}
+	return Stats{Target: f.target, Server: "127.0.0.1:8888", State: f.state, Protocol: map[bool]string{false: "v1", true: "v2"}[f.modern()], Ours: f.modern() || strings.HasPrefix(f.target, "ours"), Attempt: 2, Sent: 124113, Received: 5, Reconnects: 1, LastError: "reset\x1b"}
 }
 
 func (f *fake) Close() error { f.closed.Store(true); return nil }
 
 // typed runs lines in a new session and returns all that a person would read.
 func typed(s *Session, p *Printer, out *bytes.Buffer, line string) {
-	r, err := s.Exec(context.Background(), line)
+	r, err := s.ExecTalk(context.Background(), line, p.Talk())
 	_ = p.Print(r, err)
 	if r.Next != Stay {
 		fmt.Fprintf(out, "(%s)\n", r.Next)

@@ -12,6 +12,7 @@ import (
 // topics of help that are no commands. Text is plain, wrapped at 78 columns.
 var topicTexts = map[string]string{
 	"exit-codes": exitCodeText(),
+	"filters":    filterText,
 	"language": `A line is a command, or a comment that starts with #:
 
   COMMAND words --flag value --flag=value   flags may stand anywhere
@@ -24,8 +25,8 @@ and no flag; after -- nothing is a flag.
 
 In a script each line is a command. In the shell the words are the command's:
   rpckids-console -o json call exp '{"base":2,"exp":10}'
-Flags of the console itself, -a ADDR, -o FORMAT and --theme NAME, stand before
-or after the command.
+Flags of the console itself, -a ADDR, -o FORMAT, --proto NAME and --theme NAME,
+stand before or after the command.
 
 A line that is wrong is not run: a caret shows the place, a hint the cure.`,
 	"payloads": `A payload is JSON: 10, "text", [1,2], {"base":2,"exp":10}. Nothing means null.
@@ -54,16 +55,44 @@ Replies are checked when they come; fields they do not know are fine.
 
 A reply whose type is not registered is shown as it is, with the line that would
 register it. After "set strict on" it is an error.`,
+	"streams": `A service is a call (one request, one reply), a cast (no reply), a stream (items
+come back), an upload (items go, one reply) or bidi (both). "services" tells
+which; "call" does the right thing for each where the server says what it is.
+
+  call fibs 10           items are shown as they come, each on its own line
+  upload sum 1 2 3       items go: from the line, @FILE, - or the prompt
+  chat chat              type a line, see what comes back, and so on
+
+At the prompt ctrl+d, or a line with only a dot, ends what you send; ctrl+c
+cancels all, on the server too, and says how many items came. An item that does
+not fit is not sent: the line comes back to be mended. Where the service takes
+text, a line needs no quotes.
+
+The setting timeout does not count for streams, --timeout does. $last and $128
+are the last item. "show 128" lists the newest items; the newest 1000 of each
+stream, up to 1 MiB, are kept.
+
+Streams need protocol v2, which rpckids servers speak. With --proto auto, the
+usual, the console finds out; to a plain v1 server only call and cast go.`,
 	"timing": `#128 exp_res ok  398 µs  client 21 µs  network 349 µs  server 28 µs  70 B > 89 B
 
   398 µs    the round trip, from the call to its result
   client    encoding, decoding and queueing in this process
-  network   from the first byte written to the last byte read, without server
+  network   from the first byte written to the last byte read, without the time
+            that the server took
   server    the server's own time, read from the field that --server-time named
+  queue     waiting for its turn on the server, as the server measured it
+  handler   running on the server, as the server measured it
   wait      instead of network, when the server's time is not known
   70 B > 89 B   bytes sent and received, with their headers
 
-The parts add up to the round trip.`,
+The parts add up to the round trip. Where the server speaks v2 it tells queue
+and handler by itself, and they stand in the place of server.
+
+#129 fibs ok  4.61 ms  10 items  2 933/s  first item 1.20 ms  items 3.41 ms
+
+  first item   from the call to the first item of the stream
+  items        from the first item to the end`,
 }
 
 func exitCodeText() string {
@@ -86,6 +115,7 @@ var exitCodes = []struct {
 	{ExitDeadline, "deadline exceeded, ours or the server's"},
 	{ExitServer, "the server reported an error"},
 	{ExitType, "payload or reply does not fit its type"},
+	{ExitExpect, "an `expect` failed"},
 	{ExitInterrupted, "interrupted (143 on SIGTERM)"},
 }
 
@@ -142,7 +172,7 @@ func (s *Session) overview() string {
 		if c.args != "" {
 			name += " " + c.args
 		}
-		t.add("  "+fmt.Sprintf("%-19s", name), c.help)
+		t.add("  "+fmt.Sprintf("%-21s", name), c.help)
 	}
 	flush()
 	b.WriteString(ansi.Wordwrap("help TOPIC tells more: a command, or "+strings.Join(s.topics(), ", "), 78, ""))

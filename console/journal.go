@@ -27,7 +27,9 @@ type Journal struct {
 	version uint64
 	totals  Totals
 	types   map[string]*series
-	newest  string // the type that finished last
+	newest  string              // the type that finished last
+	began   time.Time           // 1970, by the clock that no one sets: slots begin at round times of day
+	windows map[string]*windows // by type, of the windowTypes that finished last
 }
 
 // Totals counts all entries of the session.
@@ -54,6 +56,7 @@ type Timing struct {
 	Type                            string
 	Calls, Failed                   int
 	Min, P50, P90, P95, P99, Max    time.Duration
+	P999                            time.Duration // 99.9 of a hundred
 	HasServer                       bool
 	ServerMin, ServerP50, ServerMax time.Duration
 	Points                          []Point // oldest first
@@ -61,7 +64,8 @@ type Timing struct {
 
 // NewJournal returns an empty journal.
 func NewJournal() *Journal {
-	return &Journal{bell: make(chan struct{}, 1), types: map[string]*series{}}
+	now := time.Now()
+	return &Journal{bell: make(chan struct{}, 1), types: map[string]*series{}, began: now.Add(-time.Duration(now.UnixNano()))}
 }
 
 // Bell is rung after each change; rings that nobody heard become one.
@@ -93,8 +97,35 @@ func (j *Journal) Start(e Entry) Entry {
 	return e
 }
 
-// Finish replaces the running entry of the same number with its outcome and counts it.
-func (j *Journal) Finish(e Entry) {
+// Become replaces the running entry of the same number: what began as a call has turned out to be a stream.
+func (j *Journal) Become(e Entry) {
+	j.mu.Lock()
+	if e.Number > j.last-journalKeep {
+		e.State = Running
+		j.entries[(e.Number-1)%journalKeep] = e
+	}
+	j.unlockAndRing()
+}
+
+// Note rings the bell: an item was added to an entry.
+func (j *Journal) Note() {
+	j.mu.Lock()
+	j.unlockAndRing()
+}
+
+// Items returns the newest n items of an entry, oldest first, and how many older ones there were, which may be kept no longer.
+func (j *Journal) Items(number, n int) (items []Item, older int) {
+	if e, ok := j.Entry(number); ok && e.flow != nil {
+		return e.flow.tail(n)
+	}
+	return nil, 0
+}
+
+// Finish replaces the running entry of the same number with its outcome, counts it, and returns it with the counts of its items.
+func (j *Journal) Finish(e Entry) Entry {
+	if e.flow != nil {
+		e.flow.tell(&e)
+	}
 	j.mu.Lock()
 	if e.Number > j.last-journalKeep {
 		j.entries[(e.Number-1)%journalKeep] = e
@@ -105,16 +136,19 @@ func (j *Journal) Finish(e Entry) {
 	switch e.State {
 	case OK:
 		j.totals.OK++
-		j.replied = e.Number
+		if e.Result != nil { // a stream may end without an item
+			j.replied = e.Number
+		}
 	case Sent:
 		j.totals.Sent++
 	default:
 		j.totals.Failed++
 	}
-	if e.Kind == KindCall {
+	if e.Kind != KindCast {
 		j.recordLocked(e)
 	}
 	j.unlockAndRing()
+	return e
 }
 
 // dropLocked takes the bytes of the oldest finished entries until the rest is within bytesKeep. The entry just finished keeps its own.
@@ -142,8 +176,8 @@ func (j *Journal) recordLocked(e Entry) {
 	s.calls++
 	if e.State == OK {
 		s.rtt = s.rtt.with(e.Trace.RTT)
-		if e.HasServer {
-			s.server = s.server.with(e.Server)
+		if d, known := e.ServerTime(); known {
+			s.server = s.server.with(d)
 		}
 	} else {
 		s.failed++
@@ -152,6 +186,7 @@ func (j *Journal) recordLocked(e Entry) {
 		s.points = append(s.points[:0], s.points[len(s.points)-seriesKeep:]...)
 	}
 	s.points = append(s.points, Point{At: e.Started.Add(e.Trace.RTT), RTT: e.Trace.RTT, Failed: e.State == Failed})
+	j.windowLocked(e.Type, s.points[len(s.points)-1])
 	j.newest = e.Type
 }
 
@@ -172,7 +207,16 @@ func (j *Journal) Entry(number int) (e Entry, ok bool) {
 	if number < 1 || number > j.last || number <= j.last-journalKeep {
 		return Entry{}, false
 	}
-	return j.entries[(number-1)%journalKeep], true
+	return j.entryLocked(number), true
+}
+
+// entryLocked returns a kept entry as it stands now.
+func (j *Journal) entryLocked(number int) Entry {
+	e := j.entries[(number-1)%journalKeep]
+	if e.State == Running && e.flow != nil {
+		e.flow.tell(&e)
+	}
+	return e
 }
 
 // Tail returns up to n entries that end at number end, oldest first; end 0 means the newest.
@@ -185,7 +229,7 @@ func (j *Journal) Tail(n, end int) []Entry {
 	first := max(end-n+1, j.last-journalKeep+1, 1)
 	tail := make([]Entry, 0, max(end-first+1, 0))
 	for i := first; i <= end; i++ {
-		tail = append(tail, j.entries[(i-1)%journalKeep])
+		tail = append(tail, j.entryLocked(i))
 	}
 	return tail
 }
@@ -229,6 +273,7 @@ func (j *Journal) Timing(typ string, points int) Timing {
 	if s.rtt != nil {
 		q := s.rtt.percentile
 		t.Min, t.P50, t.P90, t.P95, t.P99, t.Max = s.rtt.min, q(50), q(90), q(95), q(99), s.rtt.max
+		t.P999 = q(99.9)
 	}
 	if s.server != nil {
 		t.HasServer = true

@@ -80,3 +80,16 @@ func Count(n int) string {
 	}
 	return sign + b.String()
 }
+
+// Rate formats a number of things in a second: "2.50", "41.2", "398", and from 1000 on whole, in groups of three.
+func Rate(r float64) string {
+	switch {
+	case r >= 999.5:
+		return Count(int(r + 0.5))
+	case r >= 99.95:
+		return strconv.FormatFloat(r, 'f', 0, 64)
+	case r >= 9.995:
+		return strconv.FormatFloat(r, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(r, 'f', 2, 64)
+}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/rpckids/rpckids/internal/shape"
@@ -104,7 +105,7 @@ func (b *balance) feed(c byte) {
 // not incomplete: no further line could mend it.
 func Incomplete(line string) bool {
 	in := scan(line)
-	if len(in.words) < 2 || !in.words[len(in.words)-1].open {
+	if len(in.words) < 2 || !in.words[len(in.words)-1].open || slices.ContainsFunc(in.words[1:], filterWord) {
 		return false
 	}
 	last := in.words[len(in.words)-1]

@@ -88,7 +88,7 @@ func TestExecArgs(t *testing.T) {
 		{[]string{"call", "echo", "-1", "--timeout=1s"}, "-1"},
 		{[]string{"call", "echo", "--", "-1"}, "-1"},
 	} {
-		r, err := s.ExecArgs(context.Background(), c.args)
+		r, err := s.ExecArgs(context.Background(), c.args, Talk{})
 		if err != nil {
 			t.Errorf("%q: %v", c.args, err)
 			continue
@@ -97,16 +97,16 @@ func TestExecArgs(t *testing.T) {
 			t.Errorf("%q: %s, want %s", c.args, got, c.want)
 		}
 	}
-	_, err := s.ExecArgs(context.Background(), []string{"call", "echo", "{oops"})
+	_, err := s.ExecArgs(context.Background(), []string{"call", "echo", "{oops"}, Talk{})
 	e, _ := errors.AsType[*Error](err)
 	if e == nil || e.Exit != ExitType || e.Caret() != "  call echo {oops\n             ^" {
 		t.Errorf("got %v\n%s", err, e.Caret())
 	}
-	_, err = s.ExecArgs(context.Background(), []string{"call", "echo", ""}) // call echo "$UNSET"
+	_, err = s.ExecArgs(context.Background(), []string{"call", "echo", ""}, Talk{}) // call echo "$UNSET"
 	if e, _ := errors.AsType[*Error](err); e == nil || e.Exit != ExitType || e.Message != "the payload is empty" {
 		t.Errorf("an empty word: %v", err)
 	}
-	if r, err := s.ExecArgs(context.Background(), nil); err != nil || r.Entry != nil {
+	if r, err := s.ExecArgs(context.Background(), nil, Talk{}); err != nil || r.Entry != nil {
 		t.Errorf("no words: %v, %v", r, err)
 	}
 }

@@ -100,7 +100,7 @@ func lineColumn(data []byte, at int) (line, column int) {
 
 // fit checks a payload against the registered shape of its type. w is the word it was typed as.
 func (s *Session) fit(a *args, typ string, w word, x *expansion) error {
-	t, ok := s.registered(typ)
+	t, ok := s.requestType(typ)
 	if !ok {
 		return nil
 	}

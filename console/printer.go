@@ -39,8 +39,37 @@ type Printer struct {
 	ASCII    bool // "us" for "µs"
 	Terminal bool // Out is a terminal: FormatRaw is made printable
 
-	line int // of the script that runs, for errors; 0: none
+	line int  // of the script that runs, for errors; 0: none
+	list bool // FormatJSON has begun the list of a stream's items
 }
+
+// Talk shows items as they come, each in one write: a line of text, with FormatJSONL an object of kind item. FormatJSON begins the one object of the stream, which Print
+// ends, so that an endless stream takes no memory.
+func (p *Printer) Talk() Talk { return Talk{Item: p.item} }
+
+func (p *Printer) item(e Entry, it Item) error {
+	var err error
+	switch p.Format {
+	case FormatJSON:
+		lead := ","
+		if !p.list {
+			lead = listStart(e.Kind)
+		}
+		p.list = true
+		_, err = io.WriteString(p.Out, lead+PrintableJSON(it.Payload))
+	case FormatJSONL:
+		err = p.object(itemJSON{"item", it.Index, it.Payload})
+	default:
+		err = p.value(it.Payload)
+	}
+	if err != nil {
+		return &Error{Exit: ExitInternal, Message: "the item cannot be written: " + err.Error(), Cause: err}
+	}
+	return nil
+}
+
+// listStart is the beginning of a stream's one object with FormatJSON, listRest what follows its items.
+func listStart(k Kind) string { return `{"kind":"` + k.String() + `","results":[` }
 
 // Print writes what a command gave. The error is that of Out, so that a closed pipe can end a script.
 func (p *Printer) Print(r Result, err error) error {
@@ -58,8 +87,11 @@ func (p *Printer) printText(r Result) (err error) {
 	e := r.Entry
 	switch {
 	case e != nil:
-		if e.State == OK {
-			err = p.value(e)
+		switch {
+		case r.Values != nil:
+			err = p.each(r.Values)
+		case e.State == OK && !e.Kind.Streams(): // items were shown as they came
+			err = p.value(e.Result)
 		}
 		if p.Format == FormatRaw {
 			return err
@@ -68,6 +100,10 @@ func (p *Printer) printText(r Result) (err error) {
 		if e.Hint != "" {
 			p.note("hint: " + e.Hint)
 		}
+	case r.Copy != "": // there is no clipboard here
+		_, err = fmt.Fprintln(p.Out, strings.TrimSuffix(r.Copy, "\n"))
+	case r.Values != nil:
+		err = p.each(r.Values)
 	case r.Text == "":
 	case r.Notice:
 		p.note(r.Text)
@@ -77,10 +113,20 @@ func (p *Printer) printText(r Result) (err error) {
 	return err
 }
 
-func (p *Printer) value(e *Entry) error {
-	text := string(e.Result)
+// each writes the values of a filter.
+func (p *Printer) each(values []json.RawMessage) (err error) {
+	for _, v := range values {
+		if err = p.value(v); err != nil {
+			break
+		}
+	}
+	return err
+}
+
+func (p *Printer) value(payload json.RawMessage) error {
+	text := string(payload)
 	if p.Format != FormatRaw || p.Terminal {
-		text = PrintableJSON(e.Result)
+		text = PrintableJSON(payload)
 	}
 	_, err := fmt.Fprintln(p.Out, text)
 	return err
@@ -112,6 +158,14 @@ func (p *Printer) PrintError(err error) {
 }
 
 func (p *Printer) printJSON(r Result, err error) error {
+	v, ok := r.Value.(*callJSON)
+	if ok && r.Entry != nil && r.Entry.Kind.Streams() {
+		return p.end(r.Entry, *v, err)
+	}
+	if p.list { // the command did not get to its end
+		p.list = false
+		_, _ = io.WriteString(p.Out, "]}\n")
+	}
 	if err == nil {
 		if r.Value == nil && r.Text != "" {
 			p.note(r.Text)
@@ -120,16 +174,42 @@ func (p *Printer) printJSON(r Result, err error) error {
 		return p.values(r.Value)
 	}
 	e := explain(err)
-	v, ok := r.Value.(*callJSON)
 	if !ok {
 		f := newFaultJSON(e)
 		f.Line = p.line
 		return p.object(errorJSON{Kind: "error", Status: e.Status(), Error: f})
 	}
 	failed := *v
+	if k := failed.Kind; p.Format == FormatJSONL && (k == KindStream.String() || k == KindChat.String()) {
+		failed.Kind = "end" // one that did not begin ends all the same
+	}
 	failed.fail(e)
 	failed.Error.Line = p.line
 	return p.object(&failed)
+}
+
+// end writes what is known at the end of a stream.
+func (p *Printer) end(e *Entry, v callJSON, err error) error {
+	v.Result = nil // the items were written
+	if err != nil {
+		v.fail(explain(err))
+		v.Error.Line = p.line
+	}
+	if p.Format == FormatJSONL {
+		v.Kind = "end"
+		return p.object(&v)
+	}
+	start := listStart(e.Kind)
+	if p.list {
+		start = ""
+	}
+	p.list = false
+	text, err := compact(&v)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.Out, start+"],"+strings.TrimPrefix(text, `{"kind":"`+e.Kind.String()+`",`))
+	return err
 }
 
 // values writes a command's value; a list is written element by element when there is to be one object per line.
@@ -151,12 +231,20 @@ func (p *Printer) values(v any) error {
 
 // object writes v on one line, safe for a terminal and still the same JSON.
 func (p *Printer) object(v any) error {
+	text, err := compact(v)
+	if err == nil {
+		_, err = io.WriteString(p.Out, text+"\n")
+	}
+	return err
+}
+
+// compact is v as JSON on one line, without the line's end.
+func compact(v any) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return &Error{Exit: ExitInternal, Message: "output: " + err.Error(), Cause: err}
+		return "", &Error{Exit: ExitInternal, Message: "output: " + err.Error(), Cause: err}
 	}
-	_, err := fmt.Fprintln(p.Out, PrintableJSON(b.Bytes()))
-	return err
+	return PrintableJSON(b.Bytes()), nil
 }

@@ -1,5 +1,7 @@
 package console
 
+import "encoding/json"
+
 // Result is what a command line gave. Its zero value is a command that has nothing to say.
 type Result struct {
 	Entry  *Entry // the call or cast that the line made, also a failed one; nil otherwise
@@ -7,6 +9,14 @@ type Result struct {
 	Notice bool   // Text only says what was done; a script writes it to standard error, since it is no value
 	Value  any    // what -o json prints, marshalled on one line; nil for notices
 	Next   Next   // what the face does after it
+	Copy   string // what the face writes to the clipboard; safe for a terminal
+
+	// Diff is what differs, line by line, where calls were compared; nil otherwise. Text holds it, too, with signs in place of colours.
+	Diff []DiffLine
+
+	// Values are what the filter of the line made of the reply, each JSON and untrusted; nil without a filter. Text holds them, too, and faces show it in
+	// place of the reply of Entry.
+	Values []json.RawMessage
 }
 
 // Next is what a face does after a command.

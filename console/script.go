@@ -15,7 +15,7 @@ const maxLine = 4 << 20 // of a script, a command over several lines taken toget
 // and the last line need not end. The first failure stops it, and its exit code is returned; with keepGoing it runs on and returns the first failure's code all
 // the same. Errors name their line. quit ends it early, and so does ctx.
 func RunScript(ctx context.Context, s *Session, r io.Reader, p *Printer, keepGoing bool) Exit {
-	lines := &scriptLines{r: bufio.NewReader(r)}
+	lines := &scriptLines{r: bufio.NewReader(r), open: Incomplete, what: "command"}
 	defer func() { p.line = 0 }()
 	first := ExitOK
 	for ctx.Err() == nil {
@@ -28,7 +28,7 @@ func RunScript(ctx context.Context, s *Session, r io.Reader, p *Printer, keepGoi
 		}
 		result := Result{}
 		if err == nil {
-			result, err = s.Exec(ctx, text)
+			result, err = s.ExecTalk(ctx, text, p.Talk())
 		}
 		if err == nil && (result.Next == OpenDashboard || result.Next == OpenREPL) {
 			err = &Error{Exit: ExitUsage, Message: fmt.Sprintf("%s needs a terminal", strings.TrimSpace(text))}
@@ -50,9 +50,11 @@ func RunScript(ctx context.Context, s *Session, r io.Reader, p *Printer, keepGoi
 	return first
 }
 
-// scriptLines reads the commands of a script.
+// scriptLines reads the commands of a script, or the values of a file.
 type scriptLines struct {
 	r      *bufio.Reader
+	open   func(text string) bool // whether another line goes on with that text
+	what   string                 // for errors: command, value
 	line   int
 	broken bool // what follows cannot be read
 }
@@ -61,7 +63,7 @@ type scriptLines struct {
 func (l *scriptLines) command() (text string, at int, err error) {
 	text, err = l.next(maxLine)
 	at = l.line
-	if err != nil || !Incomplete(text) {
+	if err != nil || !l.open(text) {
 		return text, at, err
 	}
 	parts, size := []string{text}, len(text)
@@ -83,7 +85,7 @@ func (l *scriptLines) command() (text string, at int, err error) {
 			continue
 		}
 		checked = size
-		if text := strings.Join(parts, "\n"); !Incomplete(text) {
+		if text := strings.Join(parts, "\n"); !l.open(text) {
 			return text, at, nil
 		}
 	}
@@ -110,14 +112,14 @@ func (l *scriptLines) next(limit int) (string, error) {
 		case b.Len() > limit:
 			l.line++
 			l.broken = true
-			return "", &Error{Exit: ExitUsage, Message: fmt.Sprintf("a command is longer than %s", Bytes(maxLine)), Hint: "put the payload into a file: call TYPE @FILE"}
+			return "", &Error{Exit: ExitUsage, Message: fmt.Sprintf("a %s is longer than %s", l.what, Bytes(maxLine)), Hint: "put the payload into a file: call TYPE @FILE"}
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case err == io.EOF && b.Len() == 0:
 			return "", io.EOF
 		case err != nil && err != io.EOF:
 			l.broken = true
-			return "", &Error{Exit: ExitInternal, Message: "reading the script: " + err.Error(), Cause: err}
+			return "", &Error{Exit: ExitInternal, Message: "reading the " + l.what + "s: " + err.Error(), Cause: err}
 		}
 		l.line++
 		text := strings.TrimRight(b.String(), "\r\n")

@@ -21,9 +21,9 @@ func TestRunScript(t *testing.T) {
 		{"no last newline", "# start\r\n\r\n  set timeout\r\nset timeout", false, ExitOK, "5s\n5s\n", ""},
 		{"several lines", "set timeout 1s\ncall echo {\n \"a\":\n 1}\nset timeout\n", false, ExitOK, "{\"a\":1}\n1s\n",
 			"timeout is 1s\n#1 echo_res ok  398 µs  client 21 µs  wait 377 µs  70 B > 89 B\nhint: rpc echo_res {a:int64}\n"},
-		{"stops", "set timeout\n\nnonsense\nset timeout\n", false, ExitUsage, "5s\n", "error: line 3: no command \"nonsense\"\n  nonsense\n  ^\nhint: `help` lists the commands\n"},
+		{"stops", "set timeout\n\nnonsense\nset timeout\n", false, ExitUsage, "5s\n", "error: line 3: no command \"nonsense\"\n  nonsense\n  ^\nhint: `help` lists the commands; a service is called so: call nonsense\n"},
 		{"goes on", "call nope\nset timeout\nxyzzyplugh\n", true, ExitServer, "5s\n", "#1 nope unknown  398 µs  client 21 µs  wait 377 µs  70 B > 89 B\nerror: line 1: not found: no service nope\n" +
-			"error: line 3: no command \"xyzzyplugh\"\n  xyzzyplugh\n  ^\nhint: `help` lists the commands\n"},
+			"error: line 3: no command \"xyzzyplugh\"\n  xyzzyplugh\n  ^\nhint: `help` lists the commands; a service is called so: call xyzzyplugh\n"},
 		{"ends inside", "call echo {\n\"a\":1\n", false, ExitType, "", "error: line 1: the payload is not JSON: expected \",\" or \"}\"\n  \"a\":1\n       ^\n"},
 		{"wrong inside", "call echo {\n  oops\n}\n", false, ExitType, "", "error: line 1: the payload is not JSON: expected a field's name in quotes\n    oops\n    ^\nhint: names have quotes: \"oops\"\n"},
 		{"byte order mark", "\ufeffset timeout\n", false, ExitOK, "5s\n", ""},

@@ -15,8 +15,10 @@ const DefaultAddr = "localhost:8888"
 // Config says what a session stands on. The zero value is a session that can do everything but connect.
 type Config struct {
 	Dial     Dialer             // makes connections; nil: connect is refused
+	Protocol string             // what connections speak unless connect says otherwise: "auto", "v1" or "v2"; "" is auto
 	Addr     string             // where a bare `connect` goes; "" means DefaultAddr
 	Connect  bool               // a command that needs a connection makes it, to Addr: for a session of one command
+	Script   bool               // nobody watches: the server is asked what it offers only when a command needs it, so that a script runs the same each time
 	History  *History           // nil: lines are kept in memory only
 	Settings map[string]Setting // start values that are not the defaults; CheckSetting tells whether one is good
 	Topics   map[string]string  // further help topics, as "keys", which only the faces know
@@ -31,20 +33,28 @@ type Session struct {
 	cfg      Config
 	commands []*command
 	journal  *Journal
+	log      *Log
 	history  *History
 	ctx      context.Context // ends when the session closes
 	stop     context.CancelCauseFunc
 	running  sync.WaitGroup // commands
+	pins     watches
 
 	mu       sync.Mutex // protects the fields below
 	closed   bool
 	backend  Backend // nil: not connected
 	target   string  // of the backend, or of the last one
+	proto    string  // what it was asked to speak
 	previous string  // what `connect -` goes back to
 	types    map[string]registered
 	seen     map[string]seen
 	hinted   map[string]bool // reply types whose rpc line was shown
 	settings map[string]Setting
+
+	catalogue catalogue          // what the server of backend offers, as far as it told
+	quiet     context.CancelFunc // ends the question for it
+
+	recognized bool // the question was asked again, since the server has shown to be one of ours
 }
 
 // NewSession returns a session that is not connected. A start value in cfg.Settings that is no good is left out.
@@ -54,6 +64,7 @@ func NewSession(cfg Config) *Session {
 	if s.history == nil {
 		s.history = NewHistory(nil, nil)
 	}
+	s.log = &Log{ring: s.journal.Note}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.settings = startSettings(cfg.Settings)
 	return s
@@ -64,15 +75,20 @@ var errClosing = errors.New("the session is closed")
 // Exec runs one command line. Its error is an *Error; a failed call comes with both, its entry in the result and the error.
 // Ending ctx cancels the command, not the session.
 func (s *Session) Exec(ctx context.Context, line string) (Result, error) {
-	return s.exec(ctx, scan(line))
+	return s.exec(ctx, scan(line), Talk{})
 }
 
-// ExecArgs is Exec for words that the shell has split: they are taken as they are and never joined.
-func (s *Session) ExecArgs(ctx context.Context, args []string) (Result, error) {
-	return s.exec(ctx, scanArgs(args))
+// ExecTalk is Exec for a face that shows items as they come and can ask for lines.
+func (s *Session) ExecTalk(ctx context.Context, line string, talk Talk) (Result, error) {
+	return s.exec(ctx, scan(line), talk)
 }
 
-func (s *Session) exec(ctx context.Context, in *input) (r Result, err error) {
+// ExecArgs is ExecTalk for words that the shell has split: they are taken as they are and never joined.
+func (s *Session) ExecArgs(ctx context.Context, args []string, talk Talk) (Result, error) {
+	return s.exec(ctx, scanArgs(args), talk)
+}
+
+func (s *Session) exec(ctx context.Context, in *input, talk Talk) (r Result, err error) {
 	if len(in.words) == 0 {
 		return Result{}, nil
 	}
@@ -81,6 +97,7 @@ func (s *Session) exec(ctx context.Context, in *input) (r Result, err error) {
 		return Result{}, present(err)
 	}
 	defer leave()
+	defer func() { s.log.command(in.line, r, err) }()
 	defer func() { // the one place that turns a panic of a command into an error: the terminal and the session outlive it
 		if p := recover(); p != nil {
 			err = &Error{Exit: ExitInternal, Message: shorten(Printable(fmt.Sprintf("internal error: %v", p)), maxMessage), Hint: "this is a fault of the console, please report it"}
@@ -90,7 +107,8 @@ func (s *Session) exec(ctx context.Context, in *input) (r Result, err error) {
 	if err != nil {
 		return Result{}, present(err)
 	}
-	r, err = a.command.run(ctx, s, a)
+	a.talk = talk
+	r, err = s.runLine(ctx, a)
 	return r, present(err)
 }
 
@@ -123,21 +141,40 @@ func (s *Session) Close() error {
 	s.mu.Unlock()
 	s.stop(errClosing)
 	s.running.Wait()
-	if b := s.swap(nil, ""); b != nil {
+	if b := s.swap(nil, "", ""); b != nil {
 		return b.Close()
 	}
 	return nil
 }
 
 // swap makes b the connection and returns the one before; the caller closes it.
-func (s *Session) swap(b Backend, target string) (old Backend) {
+func (s *Session) swap(b Backend, target, proto string) (old Backend) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, s.backend = s.backend, b
+	s.catalogue, s.recognized = catalogue{}, false
+	for name, t := range s.seen { // another server may do it another way
+		t.kind = KindCall
+		s.seen[name] = t
+	}
+	if s.quiet != nil {
+		s.quiet()
+		s.quiet = nil
+	}
+	if b != nil {
+		s.proto = proto
+	}
 	if target != "" && target != s.target {
 		s.previous, s.target = s.target, target
 	}
 	return old
+}
+
+// protocolNow is what the connection, or the last one, was asked to speak.
+func (s *Session) protocolNow() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.proto
 }
 
 // link returns the connection, nil when there is none, and its target.
@@ -150,15 +187,21 @@ func (s *Session) link() (Backend, string) {
 // Journal returns what the session called so far.
 func (s *Session) Journal() *Journal { return s.journal }
 
+// Log returns what happened besides the calls: connections made and lost, what commands said and why they failed.
+func (s *Session) Log() *Log { return s.log }
+
 // History returns the lines typed so far. Faces add to it; Exec does not.
 func (s *Session) History() *History { return s.history }
 
-// Stats says how the connection is doing; the zero value when there is none.
+// Stats says how the connection is doing; the zero value when there is none. What changed since it was last asked goes into the log.
 func (s *Session) Stats() Stats {
-	if b, _ := s.link(); b != nil {
-		return b.Stats()
+	b, _ := s.link()
+	if b == nil {
+		return Stats{}
 	}
-	return Stats{}
+	now := b.Stats()
+	s.log.saw(b, now)
+	return now
 }
 
 // Prompt returns what stands before "> ": the address, and the state of the connection when it is not simply up. It is safe for a terminal.
@@ -203,15 +246,19 @@ func (s *Session) ServerTimeField(typ string) string {
 	if t, ok := s.registered(typ); ok && len(t.serverTime) > 0 {
 		return Printable(t.serverTime.Last())
 	}
-	if t, ok := s.registered(s.replyOf(typ)); ok {
+	if t, ok := s.answerType(s.replyOf(typ)); ok {
 		return Printable(t.serverTime.Last())
 	}
 	return ""
 }
 
-// typesNow returns the registered types; the map is the caller's.
+// typesNow returns the types that the user registered and those that the server told; the map is the caller's.
 func (s *Session) typesNow() map[string]registered {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.types)
+	all := map[string]registered{}
+	for _, some := range []map[string]registered{s.catalogue.replies, s.catalogue.requests, s.types} {
+		maps.Copy(all, some)
+	}
+	return all
 }

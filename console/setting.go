@@ -27,8 +27,11 @@ var settingRows = []settingRow{
 	{"strict", "off", []string{"on", "off"}, "a reply of an unregistered type is an error"},
 	{"box", "auto", []string{"auto", "unicode", "ascii"}, "what lines and marks are drawn with"},
 	{"motion", "on", []string{"on", "off"}, "spinners and charts that move"},
-	{"theme", "auto", []string{"auto", "dark", "light", "mono"}, "the colours"},
+	{"theme", "auto", Themes, "the colours"},
 }
+
+// Themes are the names that the setting theme may have: whoever lists them takes them from here, and the faces draw each of them. It is not to be changed.
+var Themes = []string{"auto", "dark", "light", "mono", "high-contrast", "colour-blind"}
 
 func settingNamed(name string) *settingRow {
 	for i := range settingRows {

@@ -78,7 +78,7 @@ func TestParts(t *testing.T) {
 		{21_400, 28_600, 1_023_000, true, "1.02 ms  client 21 µs  network 970 µs  server 29 µs"},
 		{500 * us, 0, 600 * us, false, "600 µs  client 500 µs  wait 100 µs"},
 		{0, 0, 3010 * time.Millisecond, false, "3.01 s  client 0 ns  wait 3.01 s"},
-		{1, 5 * us, 2 * us, true, "2.00 µs  client 1 ns  network 0 ns  server 2.00 µs"},
+		{1, 5 * us, 2 * us, true, "2.00 µs  client 1 ns  wait 2 µs"},
 	} {
 		e := Entry{State: OK, Server: c.server, HasServer: c.has, Trace: Trace{RTT: c.rtt, Client: c.client, Wait: c.rtt - c.client}}
 		if got := timeText(&e, false); got != c.want {

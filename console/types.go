@@ -8,9 +8,10 @@ import (
 	"github.com/rpckids/rpckids/internal/shape"
 )
 
-// registered is what `rpc` told of a type. It is never changed, only replaced.
+// registered is what `rpc` or the server told of a type. It is never changed, only replaced.
 type registered struct {
 	shape      *shape.Shape
+	served     bool       // the server told it
 	of         string     // the request it answers, "" if unknown
 	serverTime shape.Path // where a reply holds the server's own nanoseconds, nil if nowhere
 }
@@ -19,12 +20,36 @@ type registered struct {
 type seen struct {
 	reply            string // the type that answered last
 	ok, failed, sent int
+	kind             Kind // what it turned out to be
 }
 
+// registered returns what the user registered under a name, else what the server told of it as a request or as a reply.
 func (s *Session) registered(typ string) (registered, bool) {
+	if t, ok := s.requestType(typ); ok {
+		return t, true
+	}
+	return s.answerType(typ)
+}
+
+// requestType returns what a request type takes.
+func (s *Session) requestType(typ string) (registered, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, ok := s.types[typ]
+	if t, ok := s.types[typ]; ok {
+		return t, true
+	}
+	t, ok := s.catalogue.requests[typ]
+	return t, ok
+}
+
+// answerType returns what a reply type looks like.
+func (s *Session) answerType(typ string) (registered, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, ok := s.types[typ]; ok {
+		return t, true
+	}
+	t, ok := s.catalogue.replies[typ]
 	return t, ok
 }
 
@@ -34,8 +59,8 @@ func (s *Session) seenType(typ string) seen {
 	return s.seen[typ]
 }
 
-// replyOf returns the type that answers a request type, "" when nobody knows: what answered last, else what was registered as its answer, else by the
-// habit of naming it with _res.
+// replyOf returns the type that answers a request type, "" when nobody knows: what answered last, else what was registered as its answer, else what the server says,
+// else by the habit of naming it with _res.
 func (s *Session) replyOf(typ string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,6 +71,9 @@ func (s *Session) replyOf(typ string) string {
 		if s.types[name].of == typ {
 			return name
 		}
+	}
+	if v, ok := s.catalogue.services[typ]; ok {
+		return v.ReplyType
 	}
 	if _, ok := s.types[typ+"_res"]; ok {
 		return typ + "_res"
@@ -74,6 +102,9 @@ func (s *Session) requests() []string {
 			known[req] = true
 		}
 	}
+	for name := range s.catalogue.services {
+		known[name] = true
+	}
 	for name, t := range s.seen {
 		if t.ok > 0 || t.sent > 0 {
 			known[name] = true
@@ -82,43 +113,60 @@ func (s *Session) requests() []string {
 	return slices.Sorted(maps.Keys(known))
 }
 
-// callable says whether a word can be a command by itself: a request type with a registered shape.
+// callable says whether a word can be a command by itself: a request type with a registered shape, or a service that the server lists.
 func (s *Session) callable(typ string) bool {
-	t, ok := s.registered(typ)
-	return ok && !t.isReply(typ)
+	t, ok := s.requestType(typ)
+	return ok && (t.served || !t.isReply(typ))
 }
 
 // signature says what a request type takes and what answers it: "exp {base:int, exp:int} → exp_res {value, costInNanos}".
 func (s *Session) signature(typ string) string {
 	text := typ
-	if t, ok := s.registered(typ); ok {
-		text += " " + t.shape.String()
+	kind := s.kindOf(typ)
+	if t, ok := s.requestType(typ); ok {
+		text += " " + several(kind.gives()) + t.shape.String()
 	}
 	if reply := s.replyOf(typ); reply != "" {
-		arrow := " → "
-		if s.ascii() {
-			arrow = " -> "
-		}
-		text += arrow + reply
-		if t, ok := s.registered(reply); ok {
-			text += " " + t.shape.Brief()
+		text += s.arrow() + reply
+		if t, ok := s.answerType(reply); ok {
+			text += " " + several(kind.Streams()) + t.shape.Brief()
 		}
 	}
-	return Printable(text)
+	return shorten(Printable(text), maxSignature)
+}
+
+// several marks a shape that comes item by item.
+func several(many bool) string {
+	if many {
+		return "stream of "
+	}
+	return ""
+}
+
+// arrow stands between what a service takes and what it answers.
+func (s *Session) arrow() string {
+	if s.ascii() {
+		return " -> "
+	}
+	return " → "
 }
 
 // learn counts a finished entry for `services`.
 func (s *Session) learn(e Entry) {
+	s.pins.entry(&e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, known := s.seen[e.Type]
 	if !known && len(s.seen) == typesKeep {
 		return
 	}
+	if e.State == OK || e.Items > 0 {
+		t.kind = e.Kind
+	}
 	switch e.State {
 	case OK:
 		t.ok++
-		if len(e.ReplyType) <= maxType {
+		if e.ReplyType != "" && len(e.ReplyType) <= maxType {
 			t.reply = e.ReplyType
 		}
 	case Sent:

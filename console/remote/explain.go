@@ -10,6 +10,23 @@ import (
 	"github.com/rpckids/rpckids/rpcclient"
 )
 
+// explain turns an error of a call into what a user is told. What the items of an upload failed of is the console's own error, and stays it.
+func (b *backend) explain(ctx context.Context, err error) *console.Error {
+	if e, ok := errors.AsType[*console.Error](err); ok {
+		return e
+	}
+	told := explain(err)
+	switch {
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		told.Exit, told.Code = console.ExitInterrupted, ""
+	case errors.Is(err, rpcclient.ErrNoStreams) && b.protocol == "v1":
+		told.Hint = "this connection may only speak v1: connect with --proto auto"
+	case b.protocol == "v2" && told.Exit == console.ExitConnection && b.client.Stats().Received == 0:
+		told.Hint = "nothing has come over v2 yet: --proto auto tries v1 first"
+	}
+	return told
+}
+
 // explain turns an error of rpcclient into what a user is told.
 func explain(err error) *console.Error {
 	e, ok := errors.AsType[*rpcclient.Error](err)
@@ -18,7 +35,7 @@ func explain(err error) *console.Error {
 	}
 	told := &console.Error{Code: e.Code.String(), Message: message(e), RetryAfter: e.RetryAfter, Details: e.Details, Cause: err}
 	told.Exit, told.Hint = cure(e)
-	if e.Kind != rpcclient.ErrServer && told.Exit != console.ExitDeadline {
+	if e.Kind != rpcclient.ErrServer && e.Kind != rpcclient.ErrNoStreams && told.Exit != console.ExitDeadline {
 		told.Code = "" // the name follows from the exit code: no server said it
 	}
 	return told
@@ -60,6 +77,8 @@ func cure(e *rpcclient.Error) (exit console.Exit, hint string) {
 		return console.ExitInterrupted, ""
 	case rpcclient.ErrServer:
 		return serverCure(e)
+	case rpcclient.ErrNoStreams:
+		return console.ExitServer, "v1 takes only call and cast; reconnect asks the server again whether it speaks v2"
 	case rpcclient.ErrReply:
 		return console.ExitType, "the server is at fault, or means another type than it is taken for"
 	case rpcclient.ErrPayload:

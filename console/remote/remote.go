@@ -2,22 +2,29 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/rpckids/rpckids/console"
 	"github.com/rpckids/rpckids/rpcclient"
 )
 
 // Dial connects to a target and returns when the connection is up. Whoever dialed closes the backend.
-func Dial(ctx context.Context, target string) (console.Backend, error) {
-	client, err := rpcclient.Dial(ctx, target)
+func Dial(ctx context.Context, target string, o console.DialOptions) (console.Backend, error) {
+	client, err := rpcclient.Dial(ctx, target, &rpcclient.Config{Protocol: protocols[o.Protocol], ServerTiming: true})
 	if err != nil {
 		return nil, explain(err)
 	}
-	return &backend{client}, nil
+	return &backend{client, o.Protocol}, nil
 }
 
+// protocols are what console.DialOptions may name; "" is auto.
+var protocols = map[string]rpcclient.Protocol{"v1": rpcclient.V1, "v2": rpcclient.V2}
+
 // backend is a console.Backend over one client.
-type backend struct{ client *rpcclient.Client }
+type backend struct {
+	client   *rpcclient.Client
+	protocol string // as it was asked for
+}
 
 func (b *backend) Call(ctx context.Context, r console.Request) (console.Reply, error) {
 	var t rpcclient.Trace
@@ -30,7 +37,7 @@ func (b *backend) Call(ctx context.Context, r console.Request) (console.Reply, e
 	if err == nil {
 		return reply, nil
 	}
-	told := explain(err)
+	told := b.explain(ctx, err)
 	if told.Exit == console.ExitDeadline && t.Received.IsZero() && b.client.Stats().Received == 0 {
 		told.Hint = "nothing has ever come from there: is it an rpckids server?"
 	}
@@ -42,9 +49,30 @@ func (b *backend) Cast(ctx context.Context, r console.Request) (console.Reply, e
 	err := rpcclient.Cast(rpcclient.WithTrace(ctx, &t), b.client, r.Type, r.Payload)
 	reply := console.Reply{Trace: traceOf(&t)}
 	if err != nil {
-		return reply, explain(err)
+		return reply, b.explain(ctx, err)
 	}
 	return reply, nil
+}
+
+func (b *backend) Services(ctx context.Context) ([]console.Service, error) {
+	list, err := b.client.Services(ctx)
+	if err != nil {
+		return nil, b.explain(ctx, err)
+	}
+	services := make([]console.Service, len(list))
+	for i, v := range list {
+		services[i] = console.Service{Name: v.Name, ReplyType: v.ReplyType, Pattern: string(v.Pattern), Request: known(v.Request), Reply: known(v.Reply),
+			Doc: v.Doc, Example: known(v.Example), Idempotent: v.Idempotent}
+	}
+	return services, nil
+}
+
+// known is nil for a JSON null.
+func known(raw json.RawMessage) json.RawMessage {
+	if string(raw) == "null" {
+		return nil
+	}
+	return raw
 }
 
 func (b *backend) Close() error { return b.client.Close() }
@@ -85,13 +113,20 @@ func linkState(s rpcclient.Stats) console.LinkState {
 // traceOf turns instants into the parts of a call that the console shows. Client and Wait add up to RTT exactly.
 func traceOf(t *rpcclient.Trace) console.Trace {
 	return console.Trace{
+		Start:     t.Start,
 		RequestID: t.RequestID,
 		Server:    t.Server,
 		Attempts:  t.Attempts,
 		RTT:       t.Done.Sub(t.Start),
 		Client:    t.Client(),
-		Wait:      t.Network(),
+		Wait:      t.Network() + t.Queue + t.Handler,
 		Out:       t.Out,
 		In:        t.In,
+		Protocol:  t.Protocol,
+		BytesOut:  t.BytesOut,
+		BytesIn:   t.BytesIn,
+		Timed:     t.Timed,
+		Queue:     t.Queue,
+		Handler:   t.Handler,
 	}
 }

@@ -36,7 +36,7 @@ func dial(t *testing.T, script peer.Script) console.Backend {
 
 func connect(t *testing.T, addr string) console.Backend {
 	t.Helper()
-	b, err := Dial(t.Context(), addr)
+	b, err := Dial(t.Context(), addr, console.DialOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestCallAndCast(t *testing.T) {
 		s.Close()
 		<-served
 	})
-	b := connect(t, ln.Addr().String())
+	b := speaking(t, ln.Addr().String(), "v1")
 
 	r, err := b.Call(t.Context(), console.Request{Type: "exp", Payload: json.RawMessage(`{"base":2,"exp":10}`), Idempotent: true})
 	if err != nil || r.Type != "exp_res" || !strings.HasPrefix(string(r.Payload), `{"value":1024,"costInNanos":`) {
@@ -115,7 +115,7 @@ func TestFailures(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var err error
 			if tt.script == nil {
-				_, err = Dial(t.Context(), tt.addr)
+				_, err = Dial(t.Context(), tt.addr, console.DialOptions{})
 			} else {
 				ctx, cancel := context.WithCancel(t.Context())
 				if tt.cancel != nil {
