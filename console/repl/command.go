@@ -22,7 +22,7 @@ func (r *REPL) command() (commands []string, err error) {
 		}
 		text := r.text
 		r.text = ""
-		line, external, err := r.lines.Line(prompt, before, text)
+		line, external, err := r.lines.Line(context.Background(), ask{prompt: prompt, before: before, text: text, past: r.session.History().Lines()})
 		started := before != "" || line != ""
 		switch {
 		case err != nil && started && (errors.Is(err, errInterrupt) || errors.Is(err, io.EOF)):
@@ -88,13 +88,17 @@ func (r *REPL) runAll(ctx context.Context, commands []string) console.Next {
 func (r *REPL) run(ctx context.Context, command string) (next console.Next, interrupted bool) {
 	r.asked = time.Time{}
 	r.session.History().Add(command)
-	running, stop := r.interruptible(ctx)
+	running, cancel, stop := r.interruptible(ctx)
 	defer stop()
-	result, err := r.session.Exec(running, command)
-	if interrupted = running.Err() != nil; interrupted {
+	items := r.printer(true)
+	questions := &questions{repl: r, cancel: cancel}
+	talk := items.Talk()
+	talk.Line = questions.line
+	result, err := r.session.ExecTalk(running, command, talk)
+	if interrupted = running.Err() != nil; interrupted && !questions.interrupted {
 		_, _ = fmt.Fprintln(r.out) // the terminal has written ^C
 	}
-	r.print(result, err)
+	r.printer(result.Entry != nil).Print(r.clip(result), err)
 	switch result.Next {
 	case console.Clear:
 		if !r.cfg.plain() {
@@ -107,9 +111,9 @@ func (r *REPL) run(ctx context.Context, command string) (next console.Next, inte
 	return result.Next, interrupted
 }
 
-// interruptible returns a context that ctrl+c cancels, until stop. A ctrl+c since the line was entered counts.
-func (r *REPL) interruptible(ctx context.Context) (running context.Context, stop func()) {
-	running, cancel := context.WithCancel(ctx)
+// interruptible returns a context that ctrl+c or cancel ends, until stop. A ctrl+c since the line was entered counts.
+func (r *REPL) interruptible(ctx context.Context) (running context.Context, cancel, stop func()) {
+	running, cancel = context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() { // ends with stop, which waits for it
 		defer close(ended)
@@ -119,7 +123,7 @@ func (r *REPL) interruptible(ctx context.Context) (running context.Context, stop
 		case <-running.Done():
 		}
 	}()
-	return running, func() {
+	return running, cancel, func() {
 		cancel()
 		<-ended
 	}
@@ -133,15 +137,14 @@ func (r *REPL) forget() {
 	}
 }
 
-// print writes an outcome: a value as it is, everything beside it quietly.
-func (r *REPL) print(result console.Result, err error) {
-	value := func(line string) string { return line }
-	if result.Entry != nil {
-		value = r.style.value
+// printer writes items and outcomes: a value as it is but for its look, everything beside it quietly.
+func (r *REPL) printer(value bool) *console.Printer {
+	look := func(line string) string { return line }
+	if value {
+		look = r.style.value
 	}
-	p := console.Printer{
-		Out: dresser{r.out, value}, Err: dresser{r.out, r.style.aside},
+	return &console.Printer{
+		Out: dresser{r.lines, look}, Err: dresser{r.lines, r.style.aside},
 		ASCII: r.cfg.ASCII || r.session.Setting("box") == "ascii", Terminal: true,
 	}
-	p.Print(result, err)
 }

@@ -1,13 +1,13 @@
 package repl
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
 	"os/signal"
 
 	"github.com/chzyer/readline"
-	"github.com/muesli/cancelreader"
 	"golang.org/x/term"
 )
 
@@ -29,7 +29,7 @@ type editedReader struct {
 	restore *readline.State
 }
 
-func newEditedReader(r *REPL, input cancelreader.CancelReader) (*editedReader, error) {
+func newEditedReader(r *REPL, input *input) (*editedReader, error) {
 	size := func() (cols, rows int) {
 		cols, rows, err := term.GetSize(int(r.out.Fd()))
 		if err != nil || cols < 1 || rows < 1 {
@@ -79,29 +79,52 @@ func (e *editedReader) cooked() error {
 	return err
 }
 
-func (e *editedReader) Line(prompt, before, text string) (line string, edit bool, err error) {
-	e.editor.reset(before)
-	e.screen.SetPrompt(prompt)
-	e.recall()
-	if text != "" {
+func (e *editedReader) Line(ctx context.Context, a ask) (line string, edit bool, err error) {
+	e.editor.reset(a.before, a.item)
+	e.screen.SetPrompt(a.prompt)
+	e.recall(a.past)
+	if a.text != "" {
 		e.screen.Mute(true) // it would be drawn on a terminal that still echoes
-		e.rl.Operation.SetBuffer(text)
+		e.rl.Operation.SetBuffer(a.text)
 		e.screen.Mute(false)
 	}
 	stop := e.follow()
 	defer stop()
+	settle := e.wakeable(ctx)
 	line, err = e.rl.Readline()
-	if errors.Is(err, readline.ErrInterrupt) {
+	if lost := settle(); lost != nil && err == nil {
+		err = lost
+	}
+	switch {
+	case ctx.Err() != nil && (err == nil || errors.Is(err, readline.ErrInterrupt)):
+		err = ctx.Err()
+	case errors.Is(err, readline.ErrInterrupt):
 		err = errInterrupt
 	}
 	return line, e.editor.external && err == nil, err
 }
 
-// recall makes readline's history that of the session. It is made anew for each line: other faces add lines too, and readline would
+// wakeable lets the end of ctx end the line, until settle.
+func (e *editedReader) wakeable(ctx context.Context) (settle func() error) {
+	woken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { // its end is waited for by settle
+		defer close(woken)
+		e.repl.input.Wake()
+	})
+	return func() error {
+		if !stop() {
+			<-woken
+		}
+		return e.repl.input.Settle()
+	}
+}
+
+func (e *editedReader) Write(lines []byte) (int, error) { return e.screen.Above(lines) }
+
+// recall makes readline's history those lines. It is made anew for each line: other faces add lines too, and readline would
 // go on from the line that was last recalled.
-func (e *editedReader) recall() {
+func (e *editedReader) recall(lines []string) {
 	e.rl.ResetHistory()
-	lines := e.repl.session.History().Lines()
 	for _, line := range lines[max(len(lines)-recall, 0):] {
 		_ = e.rl.SaveHistory(line) // fails only where there is a file
 	}

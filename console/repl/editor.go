@@ -28,6 +28,7 @@ type editor struct {
 	out     io.Writer // prints above the line
 
 	before   string // the rows of the command above this one, each with its newline; set between two lines
+	item     string // the service that gets the line as an item, "" for a command; set between two lines
 	external bool   // the line was ended to be edited elsewhere; read between two lines
 
 	pending edit
@@ -100,14 +101,17 @@ func (e *editor) OnChange(line []rune, pos int, key rune) ([]rune, int, bool) {
 }
 
 // reset forgets what belongs to the last line. It is called between two lines.
-func (e *editor) reset(before string) {
-	e.before, e.external = before, false
+func (e *editor) reset(before, item string) {
+	e.before, e.item, e.external = before, item, false
 	e.screen.SetFooter()
 }
 
 // help prints the help of the command being typed above the line.
 func (e *editor) help(line []rune, pos int) ([]rune, int) {
 	topic, _, _ := strings.Cut(strings.TrimSpace(e.before+string(line)), " ")
+	if e.item != "" {
+		topic = "streams"
+	}
 	text := e.session.Help(topic)
 	if text == "" {
 		text = e.session.Help("")
@@ -126,24 +130,28 @@ func deleteAt(line []rune, pos int) ([]rune, int) {
 // complete puts the only way to go on, or what all ways have in common, on the line; with the second tab it lists them.
 func (e *editor) complete(line []rune, pos int, again bool) ([]rune, int) {
 	at := len(string(line[:pos]))
-	c := e.session.Complete(e.before+string(line), len(e.before)+at)
+	complete := e.session.Complete
+	if e.item != "" {
+		complete = func(text string, at int) console.Completion { return e.session.CompleteItem(e.item, text, at) }
+	}
+	c := complete(e.before+string(line), len(e.before)+at)
 	from := c.From - len(e.before)
-	if len(c.Items) == 0 || from < 0 || from > at {
+	if len(c.Offers) == 0 || from < 0 || from > at {
 		e.bell()
 		return line, pos
 	}
-	common := c.Items[0].Text
-	for _, item := range c.Items[1:] {
+	common := c.Offers[0].Text
+	for _, item := range c.Offers[1:] {
 		common = commonPrefix(common, item.Text)
 	}
 	typed := string(line[:pos])[from:]
-	if len(c.Items) == 1 && common != typed || len(common) > len(typed) {
+	if len(c.Offers) == 1 && common != typed || len(common) > len(typed) {
 		head := append([]rune(string(line[:pos])[:from]), []rune(common)...)
 		return append(head[:len(head):len(head)], line[pos:]...), len(head)
 	}
-	if again && len(c.Items) > 1 {
+	if again && len(c.Offers) > 1 {
 		cols, _ := e.screen.size()
-		e.screen.SetFooter(list(c.Items, cols)...)
+		e.screen.SetFooter(list(c.Offers, cols)...)
 		return line, pos
 	}
 	e.bell()
@@ -163,7 +171,7 @@ func commonPrefix(a, b string) string {
 }
 
 // list is the list of ways to go on: one on a line with its help, or in columns when none has help.
-func list(items []console.Item, cols int) []string {
+func list(items []console.Offer, cols int) []string {
 	widest, helped := 0, false
 	for _, item := range items {
 		widest = max(widest, ansi.StringWidth(item.Text))

@@ -168,7 +168,7 @@ func TestQuestionMark(t *testing.T) {
 	f.press('a', '?')
 	f.want("a?|")
 	f.line, f.pos = nil, 0
-	f.reset("call exp {\n")
+	f.reset("call exp {\n", "")
 	f.screen.Paint(nil, 0)
 	f.press('?')
 	f.want("?|")
@@ -185,12 +185,12 @@ func TestCommonPrefix(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
-	got := list([]console.Item{{Text: "call ", Help: "send and wait"}, {Text: "cast ", Help: "send"}}, 40)
+	got := list([]console.Offer{{Text: "call ", Help: "send and wait"}, {Text: "cast ", Help: "send"}}, 40)
 	want := []string{"call   send and wait", "cast   send"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	got = list([]console.Item{{Text: "exp"}, {Text: "fib"}, {Text: "二的十"}}, 20)
+	got = list([]console.Offer{{Text: "exp"}, {Text: "fib"}, {Text: "二的十"}}, 20)
 	if want := []string{"exp     fib", "二的十"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

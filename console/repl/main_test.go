@@ -42,7 +42,7 @@ func program() int {
 		}
 	}
 	s := console.NewSession(console.Config{
-		Dial:    func(context.Context, string) (console.Backend, error) { return fake{}, nil },
+		Dial:    func(context.Context, string, console.DialOptions) (console.Backend, error) { return fake{}, nil },
 		History: console.NewHistory(history, nil),
 	})
 	for _, line := range []string{"connect kids:8888", "rpc fib_res int64 --of fib", "rpc exp {base:int,exp:int}"} {

@@ -2,6 +2,7 @@ package repl
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"strings"
 )
@@ -24,13 +25,13 @@ func newPlainReader(r *REPL, in io.Reader) *plainReader {
 	return &plainReader{repl: r, in: in, stop: make(chan struct{})}
 }
 
-func (p *plainReader) Line(prompt, _, text string) (string, bool, error) {
+func (p *plainReader) Line(ctx context.Context, a ask) (string, bool, error) {
 	p.repl.forget()
 	if p.lines == nil {
 		p.lines = make(chan plainLine)
 		go p.read() // ends when the input is canceled; Close waits for it
 	}
-	_, _ = io.WriteString(p.repl.out, prompt+visible(text))
+	_, _ = io.WriteString(p.repl.out, a.prompt+visible(a.text))
 	select {
 	case line, ok := <-p.lines:
 		if !ok {
@@ -39,12 +40,18 @@ func (p *plainReader) Line(prompt, _, text string) (string, bool, error) {
 		if line.err == io.EOF {
 			_, _ = io.WriteString(p.repl.out, "\n")
 		}
-		return text + line.text, false, line.err
+		return a.text + line.text, false, line.err
 	case <-p.repl.interrupts: // the terminal has thrown away what was typed
 		_, _ = io.WriteString(p.repl.out, "\n")
 		return "", false, errInterrupt
+	case <-ctx.Done():
+		_, _ = io.WriteString(p.repl.out, "\n")
+		return "", false, ctx.Err()
 	}
 }
+
+// Write prints lines where the cursor is: nothing can be taken back on this terminal.
+func (p *plainReader) Write(lines []byte) (int, error) { return p.repl.out.Write(lines) }
 
 func (p *plainReader) read() {
 	defer close(p.lines)

@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"time"
 
-	"github.com/muesli/cancelreader"
 	"golang.org/x/term"
 
 	"github.com/rpckids/rpckids/console"
@@ -65,7 +64,7 @@ type REPL struct {
 
 	interrupts chan os.Signal // one slot: two of them mean no more than one
 
-	input   cancelreader.CancelReader // nil until the first Run
+	input   *input // nil until the first Run
 	lines   lineReader
 	greeted bool
 	text    string    // what the next line starts with
@@ -74,11 +73,21 @@ type REPL struct {
 
 // lineReader asks for one line: with readline on a terminal that can, without on one that cannot.
 type lineReader interface {
-	// Line shows a prompt and returns what was entered, without its newline. before is what the same command's earlier lines hold,
-	// text is what the line starts with; edit says that the line is to be edited elsewhere. Its error is errInterrupt for ctrl+c, with
-	// the line so far, io.EOF for ctrl+d on an empty line, and another when the terminal is gone or reading was canceled.
-	Line(prompt, before, text string) (line string, edit bool, err error)
+	// Line shows a prompt and returns what was entered, without its newline; edit says that the line is to be edited elsewhere. Its error is errInterrupt for ctrl+c, with
+	// the line so far, io.EOF for ctrl+d on an empty line, ctx's when that ends, and another when the terminal is gone or reading was canceled.
+	Line(ctx context.Context, a ask) (line string, edit bool, err error)
+	// Write prints whole lines, above the line that is being asked for if there is one.
+	io.Writer
 	Close() error
+}
+
+// ask is what a line is asked for.
+type ask struct {
+	prompt string
+	before string   // the same command's earlier lines, each with its newline
+	text   string   // what the line starts with
+	past   []string // lines that the arrows bring back, oldest first
+	item   string   // the service that gets the line as an item; "" for a command
 }
 
 var errInterrupt = errors.New("interrupted")
@@ -133,7 +142,7 @@ func (r *REPL) open() error {
 	if !term.IsTerminal(int(r.in.Fd())) || !term.IsTerminal(int(r.out.Fd())) {
 		return errors.New("the prompt needs a terminal for its input and output")
 	}
-	input, err := cancelreader.NewReader(r.in)
+	input, err := newInput(r.in)
 	if err != nil {
 		return fmt.Errorf("open the terminal: %w", err)
 	}

@@ -74,6 +74,18 @@ func (s *screen) Write(b []byte) (int, error) {
 	return len(b), err
 }
 
+// Above writes whole lines above the line being edited, or simply where no line is.
+func (s *screen) Above(lines []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	drawn := s.shown.cols > 0 || s.erase
+	s.erase = s.shown.cols > 0
+	if _, err := io.WriteString(s.out, s.eraseLocked()+string(lines)); err != nil || !drawn {
+		return len(lines), err
+	}
+	return len(lines), s.drawLocked()
+}
+
 // Finish ends what readline began: a line that it took off the screen goes.
 func (s *screen) Finish() {
 	s.mu.Lock()
