@@ -1,6 +1,9 @@
 package dash
 
 import (
+	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,14 +16,21 @@ import (
 
 func mono() *theme.Theme { return theme.New(looks("mono", false)) }
 
-func points(micros ...int) []console.Point {
-	var out []console.Point
-	for i, n := range micros {
-		p := console.Point{At: noon.Add(time.Duration(i) * time.Second), RTT: time.Duration(n) * micro}
-		if n < 0 {
-			p = console.Point{At: p.At, RTT: time.Second, Failed: true}
-		}
-		out = append(out, p)
+// pillars are columns of a chart up to 800 µs; -1 stands for one that failed.
+func pillars(micros ...int) []pillar {
+	var out []pillar
+	for _, n := range micros {
+		out = append(out, pillar{high: float64(n) / 800, failed: n < 0, bad: n < 0})
+	}
+	return out
+}
+
+// times are good calls that took so many microseconds.
+func times(micros ...int) []console.Band {
+	slices.Sort(micros)
+	var out []console.Band
+	for _, n := range micros {
+		out = append(out, console.Band{Upto: time.Duration(n) * micro, Count: 1})
 	}
 	return out
 }
@@ -29,21 +39,24 @@ func TestSparkline(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		theme *theme.Theme
-		p     []console.Point
+		p     []pillar
 		w     int
 		want  string // rows, the highest first
 	}{
-		{"one row", mono(), points(100, 400, 800), 4, " ▁▄█"},
-		{"newest at the right", mono(), points(800, 100, 100), 2, "▁▁"},
-		{"over the scale", mono(), points(9000), 1, "█"},
-		{"never nothing", mono(), points(1), 1, "▁"},
-		{"failed", mono(), points(100, -1), 2, "▁✗"},
-		{"two rows", mono(), points(400, 600, -1), 3, " ▄✗/███"},
-		{"ascii", theme.New(looks("mono", true)), points(100, 800, -1), 3, ".#x"},
-		{"colour", theme.New(looks("dark", false)), points(100, -1), 2, "▁█"},
+		{"one row", mono(), pillars(100, 400, 800), 4, " ▁▄█"},
+		{"newest at the right", mono(), pillars(800, 100, 100), 2, "▁▁"},
+		{"over the scale", mono(), pillars(9000), 1, "█"},
+		{"never nothing", mono(), pillars(1), 1, "▁"},
+		{"failed", mono(), pillars(100, -1), 2, "▁✗"},
+		{"two rows", mono(), pillars(400, 600, -1), 3, " ▄✗/███"},
+		{"ascii", theme.New(looks("mono", true)), pillars(100, 800, -1), 3, ".#x"},
+		{"colour", theme.New(looks("dark", false)), pillars(100, -1), 2, "▁█"},
+		{"some failed", mono(), []pillar{{high: 0.5, failed: true}}, 1, "✗/█"},
+		{"some failed, colour", theme.New(looks("dark", false)), []pillar{{high: 0.25, failed: true}}, 1, "█/▄"},
+		{"nothing between", mono(), pillars(400, 0, 400), 3, "▄ ▄"},
 		{"empty", mono(), nil, 3, "   "},
 	} {
-		rows := sparkline(tc.theme, tc.p, 800*micro, tc.w, strings.Count(tc.want, "/")+1)
+		rows := sparkline(tc.theme, tc.p, tc.w, strings.Count(tc.want, "/")+1)
 		if got := ansi.Strip(strings.Join(rows, "/")); got != tc.want {
 			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
 		}
@@ -51,9 +64,9 @@ func TestSparkline(t *testing.T) {
 }
 
 func TestStep125(t *testing.T) {
-	for _, tc := range [][2]time.Duration{{0, 0}, {1, 1}, {3, 5}, {6, 10}, {398 * micro, 500 * micro}, {500 * micro, 500 * micro}, {501 * micro, time.Millisecond}, {3 * time.Second, 5 * time.Second}} {
+	for _, tc := range [][2]int64{{0, 0}, {1, 1}, {3, 5}, {6, 10}, {398, 500}, {500, 500}, {501, 1000}, {3e9, 5e9}, {math.MaxInt64, math.MaxInt64}} {
 		if got := step125(tc[0]); got != tc[1] {
-			t.Errorf("%v: got %v, want %v", tc[0], got, tc[1])
+			t.Errorf("%d: got %d, want %d", tc[0], got, tc[1])
 		}
 	}
 }
@@ -62,42 +75,38 @@ func TestStep125(t *testing.T) {
 func TestScaleRests(t *testing.T) {
 	var s scale
 	for _, step := range []struct {
-		after  time.Duration
-		micros int
-		want   time.Duration
+		after      time.Duration
+		need, want int64
 	}{
-		{0, 300, 500 * micro}, {time.Second, 900, time.Millisecond}, {2 * time.Second, 300, time.Millisecond},
-		{11 * time.Second, 300, time.Millisecond}, {12 * time.Second, 300, 500 * micro}, {13 * time.Second, 700, time.Millisecond},
+		{0, 300, 500}, {time.Second, 900, 1000}, {2 * time.Second, 300, 1000},
+		{11 * time.Second, 300, 1000}, {12 * time.Second, 300, 500}, {13 * time.Second, 700, 1000},
 	} {
-		if s.fit("exp", points(step.micros), noon.Add(step.after)); s.top != step.want {
-			t.Errorf("after %v with %d µs: got %v, want %v", step.after, step.micros, s.top, step.want)
+		if s.fit("exp", step.need, noon.Add(step.after)); s.top != step.want {
+			t.Errorf("after %v with %d: got %d, want %d", step.after, step.need, s.top, step.want)
 		}
 	}
-	if s.fit("fib", points(30), noon.Add(14*time.Second)); s.top != 50*micro {
-		t.Errorf("another type kept the scale: %v", s.top)
+	if s.fit("fib", 30, noon.Add(14*time.Second)); s.top != 50 {
+		t.Errorf("another type kept the scale: %d", s.top)
 	}
 }
 
 func TestOneSlowCallDoesNotFlatten(t *testing.T) {
-	p := points(slices25()...)
-	p = append(p, console.Point{RTT: 10 * time.Second})
-	if got := typical(p); got > time.Millisecond {
-		t.Errorf("one slow call of 26 sets the scale: %v", got)
+	var all []int64
+	for i := range 25 {
+		all = append(all, int64(300+i))
 	}
-}
-
-func slices25() []int {
-	out := make([]int, 25)
-	for i := range out {
-		out[i] = 300 + i
+	if got := typical(append(all, 10_000_000)); got > 1000 {
+		t.Errorf("one slow call of 26 sets the scale: %d", got)
 	}
-	return out
 }
 
 func TestBuckets(t *testing.T) {
-	p := points(slices25()...)
-	p = append(p, points(310, -1, 90_000)...)
-	rows := buckets(p, 6)
+	var all []int
+	for i := range 25 {
+		all = append(all, 300+i)
+	}
+	bands := times(append(all, 310, 90_000)...)
+	rows := buckets(bands, 6)
 	total, mids := 0, 0
 	for i, b := range rows {
 		total += b.count
@@ -115,23 +124,55 @@ func TestBuckets(t *testing.T) {
 		t.Errorf("what is far out is not in the last row: %+v", last)
 	}
 	for _, n := range []int{0, 1} {
-		if rows := buckets(p, n); rows != nil {
+		if rows := buckets(bands, n); rows != nil {
 			t.Errorf("%d rows: %+v", n, rows)
 		}
 	}
-	if rows := buckets(points(-1, -1, -1, -1, -1, 100), 5); rows != nil {
-		t.Errorf("one good call: %+v", rows)
+	if rows := buckets(times(100, 200), 5); rows != nil {
+		t.Errorf("two good calls: %+v", rows)
 	}
 }
 
-func TestRate(t *testing.T) {
-	if got := rateOf(points(1, 1, 1, 1, 1, 1)); got != 1 {
-		t.Errorf("one a second: got %v", got)
+// The histogram has every call of the journal, whatever their number.
+func TestBucketsMissNothing(t *testing.T) {
+	j := console.NewJournal()
+	r := rand.New(rand.NewPCG(7, 8))
+	for n := 1; n <= 3000; n++ {
+		call(j, n, "fib", "1", "1", time.Duration(1+r.ExpFloat64()*float64(time.Millisecond)), 0)
+		if n%97 > 0 {
+			continue
+		}
+		sum := 0
+		for _, b := range buckets(j.Spectrum("fib"), 2+n%9) {
+			sum += b.count
+		}
+		if sum != n {
+			t.Fatalf("%d of %d calls", sum, n)
+		}
 	}
-	if got := rateOf(points(1, 1)); got != 0 {
-		t.Errorf("two calls have a rate: %v", got)
+}
+
+// A rate counts from the first call in the window on, and few calls have none.
+func TestTally(t *testing.T) {
+	at := func(counts ...int) []console.Bucket {
+		var all []console.Bucket
+		for i, n := range counts {
+			all = append(all, console.Bucket{Start: noon.Add(time.Duration(i) * time.Second), Span: time.Second, Count: n, Failed: n / 5})
+		}
+		return all
 	}
-	for r, want := range map[float64]string{0.421: "0.42", 41.23: "41.2", 318.4: "318", 12345: "12 345"} {
+	for _, tc := range []struct {
+		all           []console.Bucket
+		calls, failed int
+		rate          float64
+	}{
+		{nil, 0, 0, 0}, {at(4), 4, 0, 0}, {at(0, 0, 5, 5), 10, 2, 5}, {at(2, 0, 0, 6), 8, 1, 2},
+	} {
+		if calls, failed, rate := tally(tc.all, noon.Add(4*time.Second)); calls != tc.calls || failed != tc.failed || rate != tc.rate {
+			t.Errorf("%v: got %d, %d, %v", tc, calls, failed, rate)
+		}
+	}
+	for r, want := range map[float64]string{0.2: "0.2", 5: "5", 50_000: "50 000"} {
 		if got := rateText(r); got != want {
 			t.Errorf("%v: got %q, want %q", r, got, want)
 		}

@@ -3,7 +3,6 @@ package dash
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -71,20 +70,22 @@ func (m *model) run(options ...tea.ProgramOption) (console.Next, error) {
 	defer context.AfterFunc(m.ctx, p.Quit)()
 	ctx, stop := context.WithCancel(m.ctx)
 	fed := make(chan struct{})
+	m.quit = p.Quit
 	go func() { // ends when stop is called below
 		defer close(fed)
-		feed(ctx, m.session, m.offers, p.Send)
+		defer recovered(func(err error) { p.Send(panicMsg{err}) })
+		feed(ctx, m.session, m.offers, &m.timings.moves, p.Send)
 	}()
 	_, err := p.Run()
 	stop()
 	<-fed
 	switch {
 	case m.err != nil:
-		return console.Quit, m.err
+		return console.Quit, told(m.err)
 	case m.ctx.Err() != nil:
 		return console.Quit, context.Cause(m.ctx)
 	case err != nil:
-		return console.Quit, fmt.Errorf("dashboard: %w", err)
+		return console.Quit, told(err)
 	case m.next == console.Stay:
 		return console.Quit, nil
 	}

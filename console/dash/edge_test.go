@@ -22,11 +22,13 @@ func TestNoPartOfALineIsLost(t *testing.T) {
 			}
 		}
 		for w := 12; w < 40; w++ {
-			d, p := newDocument(json.RawMessage(src)), newPage(w, 50)
+			d, all := newDocument(json.RawMessage(src)), ""
 			for n := range d.lines {
-				d.draw(p, mono(), n, 1, w-1, 0)
+				for _, l := range d.rows(mono(), n, drawing{width: w - 2}) {
+					all += string(l.b)
+				}
 			}
-			got := strings.NewReplacer(" ", "", "\x1b[1m", "", "\x1b[0m", "", "\x1b[m", "").Replace(strings.Join(p.lines, ""))
+			got := strings.NewReplacer(" ", "", "\x1b[1m", "", "\x1b[0m", "", "\x1b[m", "").Replace(all)
 			if got != want.String() {
 				t.Errorf("%d cells: got %q, want %q", w, got, want.String())
 			}
@@ -57,8 +59,8 @@ func TestScrollReachesTheEnd(t *testing.T) {
 		t.Errorf("the end is out of reach:\n%s", got)
 	}
 	m.Update(tea.WindowSizeMsg{Width: 160, Height: 60})
-	if m.result.top != 0 {
-		t.Errorf("all fits, but it stands at line %d", m.result.top)
+	if m.result.sheet.top != 0 {
+		t.Errorf("all fits, but it stands at line %d", m.result.sheet.top)
 	}
 }
 

@@ -2,8 +2,10 @@ package dash
 
 import (
 	"unicode"
+	"unicode/utf8"
 
 	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/rpckids/rpckids/console"
 )
@@ -72,9 +74,9 @@ func (e *editor) key(msg tea.KeyMsg) bool {
 	}
 	switch msg.String() {
 	case "left", "ctrl+b":
-		e.at = max(e.at-1, 0)
+		e.at = e.before()
 	case "right", "ctrl+f":
-		e.at = min(e.at+1, len(e.text))
+		e.at = e.after()
 	case "home", "ctrl+a":
 		e.at = 0
 	case "end", "ctrl+e":
@@ -92,9 +94,9 @@ func (e *editor) key(msg tea.KeyMsg) bool {
 func (e *editor) cutKey(key string) bool {
 	switch key {
 	case "backspace", "ctrl+h":
-		e.remove(max(e.at-1, 0), e.at)
+		e.remove(e.before(), e.at)
 	case "delete", "ctrl+d":
-		e.remove(e.at, min(e.at+1, len(e.text)))
+		e.remove(e.at, e.after())
 	case "ctrl+w":
 		e.kill(e.wordBefore(unicode.IsSpace), e.at)
 	case "alt+backspace":
@@ -111,6 +113,41 @@ func (e *editor) cutKey(key string) bool {
 		return false
 	}
 	return true
+}
+
+// joins is how far back a character is looked for that the one before the cursor may be part of.
+const joins = 64
+
+// before is where the character before the cursor begins, as it is seen: marks and joined signs are one with what they stand on.
+func (e *editor) before() int {
+	from := e.at - 1
+	for from > 0 && e.at-from < joins && e.text[from] >= 0x7f {
+		from--
+	}
+	if from = max(from, 0); e.at-from <= 1 {
+		return from
+	}
+	for {
+		n := clusterOf(e.text[from:e.at])
+		if from+n >= e.at {
+			return from
+		}
+		from += n
+	}
+}
+
+// after is where the character behind the cursor ends.
+func (e *editor) after() int {
+	return e.at + clusterOf(e.text[e.at:min(e.at+joins, len(e.text))])
+}
+
+// clusterOf is how many runes the first character of a text has.
+func clusterOf(text []rune) int {
+	if len(text) < 2 || text[1] < 0x7f {
+		return min(len(text), 1)
+	}
+	first, _ := ansi.FirstGraphemeCluster(string(text), ansi.GraphemeWidth)
+	return max(utf8.RuneCountInString(first), 1)
 }
 
 // blank says whether a rune lies between words.

@@ -42,26 +42,41 @@ const (
 	partWait
 	partNetwork
 	partServer
+	partQueue
+	partHandler
+	partFirst   // until the first item of a stream
+	partItems   // from there to the end
+	partSending // of an upload
+	partReply
 	partNothing // time in which nothing came
 )
+
+// partKinds are the parts by the names that the console gives them.
+var partKinds = map[string]partKind{"client": partClient, "wait": partWait, "network": partNetwork, "server": partServer, "queue": partQueue, "handler": partHandler,
+	"first item": partFirst, "items": partItems, "sending": partSending, "reply": partReply}
 
 // parts splits the time of a finished entry by where it went.
 func parts(e console.Entry) []part {
 	t := e.Trace
+	_, in := t.Sizes()
 	switch {
 	case e.Kind == console.KindCast:
 		return []part{{name: "client", time: t.RTT, kind: partClient}}
-	case e.State == console.Failed && t.In == nil:
+	case e.State == console.Failed && in == 0:
 		ps := []part{{name: "client", time: t.Client, kind: partClient}, {name: "wait", time: max(t.RTT-t.Client, 0), kind: partNothing}}
 		return slices.DeleteFunc(ps, func(p part) bool { return p.time == 0 })
-	case e.HasServer && e.Server <= t.Wait:
-		return []part{
-			{name: "client", time: t.Client, kind: partClient},
-			{name: "network", time: t.Wait - e.Server, kind: partNetwork},
-			{name: "server", time: e.Server, kind: partServer},
-		}
 	}
-	return []part{{name: "client", time: t.Client, kind: partClient}, {name: "wait", time: t.Wait, kind: partWait}}
+	var ps []part
+	for _, p := range console.Parts(e, false) {
+		ps = append(ps, part{name: p.Name, time: p.Time, kind: partKinds[p.Name]})
+	}
+	return ps
+}
+
+// soFar splits the time of a stream that runs.
+func soFar(e console.Entry, took time.Duration) []part {
+	first := min(e.FirstAfter(), took)
+	return []part{{name: "first item", time: first, kind: partFirst}, {name: "items", time: took - first, kind: partItems}}
 }
 
 // label writes the times and percentages of the parts so that they add up: the largest part takes what rounding leaves.
@@ -130,3 +145,12 @@ func cells(ps []part, w int) []int {
 	out[largest] = max(out[largest]+w-used, 0)
 	return out
 }
+
+func unit(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+func count(n int, word string) string { return console.Count(n) + " " + unit(n, word) }

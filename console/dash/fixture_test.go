@@ -2,6 +2,7 @@ package dash
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -29,8 +30,8 @@ func (f *fake) Stats() console.Stats { return f.stats }
 func (f *fake) Close() error         { return nil }
 
 func (f *fake) trace(r console.Request) console.Trace {
-	return console.Trace{RequestID: "3f9c51ab-34cd-4a29-9f71-6e0b7a2d1c55", Server: "127.0.0.1:8888", Attempts: 1,
-		RTT: 398 * time.Microsecond, Client: 21 * time.Microsecond, Wait: 377 * time.Microsecond, Out: make([]byte, 51+len(r.Payload))}
+	return console.Trace{RequestID: callID, Server: "127.0.0.1:8888", Attempts: 1,
+		RTT: 398 * time.Microsecond, Client: 21 * time.Microsecond, Wait: 377 * time.Microsecond, Protocol: f.stats.Protocol, Out: message(callID, r.Type, string(r.Payload))}
 }
 
 func (f *fake) Call(ctx context.Context, r console.Request) (console.Reply, error) {
@@ -40,7 +41,7 @@ func (f *fake) Call(ctx context.Context, r console.Request) (console.Reply, erro
 		<-ctx.Done()
 		return rep, &console.Error{Exit: console.ExitInterrupted, Message: "canceled", Cause: ctx.Err()}
 	case "fail":
-		rep.Trace.In = make([]byte, 80)
+		rep.Trace.In = message(callID, "error", `{"code":"not_found"}`)
 		return rep, &console.Error{Exit: console.ExitServer, Code: "not_found", Message: "no \x1b[31msuch thing", Hint: "services"}
 	case "panic":
 		panic("planted")
@@ -49,7 +50,7 @@ func (f *fake) Call(ctx context.Context, r console.Request) (console.Reply, erro
 	default:
 		rep.Payload = json.RawMessage(`89`)
 	}
-	rep.Trace.In = make([]byte, 51+len(rep.Payload))
+	rep.Trace.In = message(callID, rep.Type, string(rep.Payload))
 	return rep, nil
 }
 
@@ -59,11 +60,15 @@ func (f *fake) Cast(_ context.Context, r console.Request) (console.Reply, error)
 	return console.Reply{Trace: t}, nil
 }
 
+func dialer(f *fake) console.Dialer {
+	return func(context.Context, string, console.DialOptions) (console.Backend, error) { return f, nil }
+}
+
 // newSession returns a session that is connected to a fake and knows the types of the demo.
 func newSession(t testing.TB) *console.Session {
 	t.Helper()
 	f := &fake{stats: console.Stats{Target: "localhost:8888", Server: "127.0.0.1:8888", State: console.Connected, Protocol: "v1", Sent: 128, Received: 127}}
-	s := console.NewSession(console.Config{Dial: func(context.Context, string) (console.Backend, error) { return f, nil }})
+	s := console.NewSession(console.Config{Dial: dialer(f)})
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Errorf("close: %v", err)
@@ -83,7 +88,19 @@ func newSession(t testing.TB) *console.Session {
 	return s
 }
 
-const micro = time.Microsecond
+const (
+	micro  = time.Microsecond
+	callID = "3f9c51ab-34cd-4a29-9f71-6e0b7a2d1c55"
+)
+
+// message is a message of version 1.
+func message(texts ...string) (b []byte) {
+	for _, t := range texts {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(t)))
+		b = append(b, t...)
+	}
+	return b
+}
 
 // fill puts calls into the journal as a class would make them.
 func fill(j *console.Journal, chinese bool) {
@@ -113,8 +130,8 @@ func started(i int) time.Time { return noon.Add(time.Duration(i-34) * 2300 * tim
 func call(j *console.Journal, i int, typ, payload, result string, rtt, server time.Duration) {
 	e := j.Start(console.Entry{Kind: console.KindCall, Type: typ, Payload: json.RawMessage(payload), Timeout: 5 * time.Second, Started: started(i)})
 	e.State, e.ReplyType, e.Result = console.OK, typ+"_res", json.RawMessage(result)
-	e.Trace = console.Trace{RequestID: "3f9c51ab-34cd-4a29-9f71-6e0b7a2d1c55", Server: "127.0.0.1:8888", Attempts: 1, RTT: rtt, Client: 21 * micro, Wait: rtt - 21*micro,
-		Out: make([]byte, 51+len(payload)), In: make([]byte, 55+len(result))}
+	e.Trace = console.Trace{RequestID: callID, Server: "127.0.0.1:8888", Attempts: 1, RTT: rtt, Client: 21 * micro, Wait: rtt - 21*micro,
+		Protocol: "v1", Out: message(callID, typ, payload), In: message(callID, typ+"_res", result)}
 	e.Server, e.HasServer = server, server > 0
 	j.Finish(e)
 }
@@ -123,14 +140,14 @@ func fails(j *console.Journal, i int) {
 	e := j.Start(console.Entry{Kind: console.KindCall, Type: "exp", Payload: json.RawMessage(`{"base":"x"}`), Timeout: 3 * time.Second, Started: started(i)})
 	e.State = console.Failed
 	e.Err = &console.Error{Exit: console.ExitDeadline, Message: "no reply within 3 s; the connection is still up", Hint: `call exp {"base":2,"exp":10}`}
-	e.Trace = console.Trace{RequestID: "77", Attempts: 1, RTT: 3010 * time.Millisecond, Client: 20 * micro, Wait: 3010*time.Millisecond - 20*micro, Out: make([]byte, 63)}
+	e.Trace = console.Trace{RequestID: "77", Attempts: 1, RTT: 3010 * time.Millisecond, Client: 20 * micro, Wait: 3010*time.Millisecond - 20*micro, Protocol: "v1", Out: message("77", "exp", `{"base":"x"}`)}
 	j.Finish(e)
 }
 
 func cast(j *console.Journal, i int) {
 	e := j.Start(console.Entry{Kind: console.KindCast, Type: "log", Payload: json.RawMessage(`"hi"`), Started: started(i)})
 	e.State = console.Sent
-	e.Trace = console.Trace{RequestID: "78", Attempts: 1, RTT: 18 * micro, Client: 18 * micro, Out: make([]byte, 65)}
+	e.Trace = console.Trace{RequestID: "78", Attempts: 1, RTT: 18 * micro, Client: 18 * micro, Protocol: "v1", Out: message("78", "log", `"hi"`)}
 	j.Finish(e)
 }
 
@@ -153,7 +170,8 @@ func open(t testing.TB, s *console.Session, w, h int, cfg Config) *model {
 	}
 	m := newModel(t.Context(), s, cfg)
 	m.clock = func() time.Time { return noon }
-	m.Update(tea.WindowSizeMsg{Width: w, Height: h})
+	_, cmd := m.Update(tea.WindowSizeMsg{Width: w, Height: h})
+	settle(m, cmd)
 	return m
 }
 
@@ -173,7 +191,7 @@ func press(m *model, keys ...string) tea.Cmd {
 var keyTypes = map[string]tea.KeyType{
 	"enter": tea.KeyEnter, "tab": tea.KeyTab, "shift+tab": tea.KeyShiftTab, "esc": tea.KeyEsc, "up": tea.KeyUp, "down": tea.KeyDown,
 	"left": tea.KeyLeft, "right": tea.KeyRight, "home": tea.KeyHome, "end": tea.KeyEnd, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown,
-	"backspace": tea.KeyBackspace, "delete": tea.KeyDelete, "f1": tea.KeyF1,
+	"backspace": tea.KeyBackspace, "delete": tea.KeyDelete, "f1": tea.KeyF1, "f2": tea.KeyF2, "f6": tea.KeyF6, "ctrl+x": tea.KeyCtrlX,
 	"ctrl+c": tea.KeyCtrlC, "ctrl+d": tea.KeyCtrlD, "ctrl+l": tea.KeyCtrlL, "ctrl+o": tea.KeyCtrlO, "ctrl+r": tea.KeyCtrlR, "ctrl+z": tea.KeyCtrlZ,
 	"ctrl+w": tea.KeyCtrlW, "ctrl+u": tea.KeyCtrlU, "ctrl+k": tea.KeyCtrlK, "ctrl+y": tea.KeyCtrlY, "ctrl+a": tea.KeyCtrlA, "ctrl+e": tea.KeyCtrlE,
 }

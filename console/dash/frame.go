@@ -1,7 +1,9 @@
 package dash
 
 import (
+	"iter"
 	"strconv"
+	"strings"
 
 	"github.com/rpckids/rpckids/console/theme"
 )
@@ -19,7 +21,8 @@ type frames struct {
 	theme *theme.Theme
 	rects [places]rect
 	heads [places]heading
-	tabs  []heading // in place of the heading where one pane is shown at a time
+	tabs  tabs // named in the border of the frame that they share
+	names [places]string
 	focus place
 }
 
@@ -41,7 +44,7 @@ func (f *frames) border(y, x0, x1 int) string {
 	l := line{}
 	for x := 0; x < len(sides); {
 		if head, end := f.headAt(x+x0, y); end > 0 {
-			f.head(&l, head, end-x-x0, lit)
+			f.head(&l, head, end-x-x0, lit, sides)
 			x = end - x0
 			continue
 		}
@@ -88,8 +91,8 @@ func (f *frames) headAt(x, y int) (p place, end int) {
 	return 0, 0
 }
 
-// head writes the heading of a pane over w cells of its top border; lit says which cells belong to the pane with the keyboard.
-func (f *frames) head(l *line, p place, w int, lit []bool) {
+// head writes the heading of a pane over w cells of its top border; lit says which cells belong to the pane with the keyboard, sides which lines meet in each.
+func (f *frames) head(l *line, p place, w int, lit []bool, sides []byte) {
 	t, h, end := f.theme, f.heads[p], l.w+w
 	focus := p == f.focus
 	name, pad := &t.Text, [2]string{" ", " "}
@@ -99,8 +102,8 @@ func (f *frames) head(l *line, p place, w int, lit []bool) {
 	if focus && t.Plain {
 		pad = [2]string{"[", "]"}
 	}
-	if len(f.tabs) > 0 {
-		f.tabLine(l, p, pad)
+	if f.tabs.of(p) {
+		f.tabLine(l, p, pad, w)
 	} else {
 		label := h.name
 		if h.number > 0 && focus {
@@ -112,35 +115,52 @@ func (f *frames) head(l *line, p place, w int, lit []bool) {
 		}
 		l.put(name, cut(label, w-2, t.Mark.Cut)).put(&t.Text, pad[1])
 	}
-	if room := end - l.w - 3; h.subject != "" && width(h.subject) <= room {
+	if room := end - l.w - 3; h.subject != "" && !f.tabs.of(p) && width(h.subject) <= room {
 		l.put(&t.Muted, h.subject+" ")
 	}
 	right := " " + h.right + " "
 	if h.right == "" || width(right) > end-l.w-2 {
 		right = ""
 	}
-	dash := t.Box[theme.BoxLeft|theme.BoxRight]
 	for l.w < end-width(right)-1 {
-		l.put(f.lineStyle(lit[l.w]), dash)
+		l.put(f.lineStyle(lit[l.w]), t.Box[sides[l.w]])
 	}
 	l.put(&t.Muted, right)
 	for l.w < end {
-		l.put(f.lineStyle(lit[l.w]), dash)
+		l.put(f.lineStyle(lit[l.w]), t.Box[sides[l.w]])
 	}
 }
 
-// tabLine names all panes in the border of the only one that is shown.
-func (f *frames) tabLine(l *line, p place, pad [2]string) {
+// tabLine names the panes that share a frame. Where there is little room, the others are only numbers.
+func (f *frames) tabLine(l *line, p place, pad [2]string, w int) {
 	t := f.theme
-	for i, h := range f.tabs {
-		number := strconv.Itoa(h.number)
+	for q, label := range f.tabs.labels(&f.names, w) {
 		switch {
-		case atCalls+place(i) != p:
-			l.put(&t.Muted, " "+number+" ")
-		case p == f.focus:
-			l.put(&t.Text, pad[0]).put(&t.Title, number+" "+h.name).put(&t.Text, pad[1])
+		case q != p:
+			l.put(&t.Muted, label)
+		case q == f.focus:
+			l.put(&t.Text, pad[0]).put(&t.Title, strings.TrimSpace(label)).put(&t.Text, pad[1])
 		default:
-			l.put(&t.Muted, " "+number+" ").put(&t.Text, h.name+" ")
+			l.put(&t.Muted, label[:3]).put(&t.Text, label[3:])
+		}
+	}
+}
+
+// labels are the texts of the tabs in a border of w cells, each with a space around it.
+func (t tabs) labels(names *[places]string, w int) iter.Seq2[place, string] {
+	all := 0
+	for q := t.first; q <= t.last; q++ {
+		all += 4 + width(names[q])
+	}
+	return func(yield func(place, string) bool) {
+		for q := t.first; q <= t.last; q++ {
+			label := " " + strconv.Itoa(int(q)) + " "
+			if q == t.in || all+18 <= w {
+				label += names[q] + " "
+			}
+			if !yield(q, label) {
+				return
+			}
 		}
 	}
 }

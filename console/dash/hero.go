@@ -64,7 +64,14 @@ func (s *scene) heroDone(p *page, e console.Entry) {
 	if p.w < 60 && !e.Dropped {
 		items[1] = item{&t.Strong, onlyValue(e.Result), 1, 1}
 	}
-	bytes := sizes(t, e)
+	bytes, right := sizes(t, e), ""
+	if e.Kind.Streams() {
+		items = []item{{&t.Text, console.Printable(e.Type), 2, 1}, {&t.Text, e.ItemsText(), 2, 4}}
+		if e.Items > 0 {
+			items = append(items, item{&t.Strong, reply(e), 2, 8})
+		}
+		right = rateOfItems(e)
+	}
 	if e.Kind == console.KindCast {
 		items = []item{{&t.Text, console.Printable(e.Type), 2, 1}, {&t.Strong, sizeSent(e) + "no reply expected", 2, 8}}
 		bytes = ""
@@ -81,7 +88,15 @@ func (s *scene) heroDone(p *page, e console.Entry) {
 	ps := parts(e)
 	label(ps, e.Trace.RTT, t.ASCII)
 	s.bar(p, ps)
-	s.legend(p, ps, e.Trace.RTT, "")
+	s.legend(p, ps, e.Trace.RTT, right)
+}
+
+// rateOfItems is how fast the items of a stream came; "" where there are too few to tell.
+func rateOfItems(e console.Entry) string {
+	if rate := e.ItemRate(); rate > 0 {
+		return console.Rate(rate) + "/s"
+	}
+	return ""
 }
 
 func (s *scene) heroFailed(p *page, e console.Entry) {
@@ -97,13 +112,24 @@ func (s *scene) heroFailed(p *page, e console.Entry) {
 	ps := parts(e)
 	label(ps, total, t.ASCII)
 	s.bar(p, ps)
-	s.legend(p, ps, total, "#"+strconv.Itoa(e.Number)+"  "+sizes(t, e))
+	right := "#" + strconv.Itoa(e.Number) + "  " + sizes(t, e)
+	if some := e.ItemsText(); some != "" {
+		right = some + "  " + right
+	}
+	s.legend(p, ps, total, right)
 }
 
 func (s *scene) heroRunning(p *page, e console.Entry) {
+	if e.Kind.Streams() && e.Items > 0 {
+		s.heroStreaming(p, e)
+		return
+	}
 	t, took := s.theme, s.elapsed(e)
 	l := (&line{}).put(&t.Text, " ").put(&t.Accent, s.spinner()).put(&t.Text, " ").put(&t.Focus, "running")
 	items := []item{{&t.Strong, console.Printable(e.Type), 2, 1}, {&t.Text, oneLine(e.Payload), 2, 8}}
+	if some := e.ItemsText(); some != "" {
+		items = []item{{&t.Strong, console.Printable(e.Type), 2, 1}, {&t.Text, some, 2, 4}}
+	}
 	s.headline(p, l, items, "", console.Duration(took, t.ASCII), &t.Strong)
 	full, of := 0, ", no deadline"
 	if e.Timeout > 0 {
@@ -118,6 +144,22 @@ func (s *scene) heroRunning(p *page, e console.Entry) {
 		l.right(&t.Muted, cancel, p.w-1)
 	}
 	p.add(l)
+}
+
+// heroStreaming shows a stream whose items come: how many, the newest one, and how fast.
+func (s *scene) heroStreaming(p *page, e console.Entry) {
+	t, took := s.theme, s.elapsed(e)
+	l := (&line{}).put(&t.Text, " ").put(&t.Accent, s.spinner()).put(&t.Text, " ").put(&t.Focus, "running")
+	items := []item{{&t.Strong, console.Printable(e.Type), 2, 1}, {&t.Text, e.ItemsText(), 2, 4}, {&t.Strong, reply(e), 2, 8}}
+	s.headline(p, l, items, "", console.Duration(took, t.ASCII), &t.Strong)
+	ps := soFar(e, took)
+	label(ps, took, t.ASCII)
+	s.bar(p, ps)
+	right := rateOfItems(e)
+	if p.w >= 70 {
+		right = strings.TrimSpace(right + "   ctrl+c cancels")
+	}
+	s.legend(p, ps, took, right)
 }
 
 // heroEmpty invites: what to type first, and what the bar will mean.
@@ -141,8 +183,13 @@ func (s *scene) heroEmpty(p *page, first string) {
 	p.add(l)
 	p.add((&line{}).put(&t.Text, " ").put(&t.Border, strings.Repeat(t.Mark.Empty, p.w-2)))
 	l = (&line{}).put(&t.Text, " ")
-	for _, k := range []partKind{partClient, partNetwork, partServer} {
-		l.put(s.partStyle(k), s.partSign(k)).put(&t.Muted, " "+[...]string{"client", "wait", "network", "server"}[k]+"   ")
+	names := []string{"client", "network", "server"}
+	if s.stats.Protocol == "v2" {
+		names = []string{"client", "network", "queue", "handler"}
+	}
+	for _, name := range names {
+		k := partKinds[name]
+		l.put(s.partStyle(k), s.partSign(k)).put(&t.Muted, " "+name+"   ")
 	}
 	if p.w >= 70 {
 		l.put(&t.Muted, "where the time of each call goes")
@@ -152,13 +199,14 @@ func (s *scene) heroEmpty(p *page, first string) {
 
 func (s *scene) partStyle(k partKind) *theme.Style {
 	t := s.theme
-	return [...]*theme.Style{&t.Client, &t.Accent, &t.Accent, &t.Second, &t.Fail}[k]
+	return [...]*theme.Style{partClient: &t.Client, partWait: &t.Accent, partNetwork: &t.Accent, partServer: &t.Second, partQueue: &t.Queue, partHandler: &t.Second,
+		partFirst: &t.Accent, partItems: &t.Second, partSending: &t.Client, partReply: &t.Accent, partNothing: &t.Fail}[k]
 }
 
 // letters and textures tell parts apart without colour.
 var (
-	letters  = [...]string{"c", "w", "n", "s", "w"}
-	textures = [...]string{"▒", "█", "█", "▓", "░"}
+	letters  = [...]string{"c", "w", "n", "s", "q", "h", "f", "i", "s", "r", "w"}
+	textures = [...]string{"▒", "█", "█", "▓", "░", "▓", "█", "▓", "▒", "█", "░"}
 )
 
 func (s *scene) partSign(k partKind) string {
@@ -253,16 +301,16 @@ func sizeSent(e console.Entry) string {
 
 // sizes says how many bytes went and came.
 func sizes(t *theme.Theme, e console.Entry) string {
-	if e.Dropped {
+	sent, came := e.Trace.Sizes()
+	in, out := "nothing", "nothing sent"
+	switch {
+	case e.Dropped:
 		return ""
+	case came > 0:
+		in = console.Bytes(came)
 	}
-	in := "nothing"
-	if e.Trace.In != nil {
-		in = console.Bytes(len(e.Trace.In))
-	}
-	out := "nothing sent"
-	if e.Trace.Out != nil {
-		out = console.Bytes(len(e.Trace.Out)) + " " + t.Mark.To + " " + in
+	if sent > 0 {
+		out = console.Bytes(sent) + " " + t.Mark.To + " " + in
 	}
 	return out
 }

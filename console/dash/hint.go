@@ -13,7 +13,7 @@ import (
 func (p *prompt) hint(w int, idle string) string {
 	t, pg := p.theme, newPage(w, 1)
 	start := 1
-	if w >= 60 {
+	if w >= 60 || p.desk != nil {
 		start += width(p.label(w))
 	}
 	l := (&line{}).until(&t.Text, start)

@@ -2,6 +2,7 @@ package dash
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -11,6 +12,9 @@ import (
 
 // patience is how long the second ctrl+c counts as a wish to leave.
 const patience = 2 * time.Second
+
+// neverTyped are the keys that work while a line is typed in a pane, too.
+var neverTyped = []string{"f1", "ctrl+l", "ctrl+z"}
 
 // key routes a key to what has the keyboard, after the keys that work everywhere.
 func (m *model) key(msg tea.KeyMsg) tea.Cmd {
@@ -23,6 +27,20 @@ func (m *model) key(msg tea.KeyMsg) tea.Cmd {
 	}
 	if msg.String() != "ctrl+c" {
 		m.stay()
+	}
+	if m.focus != atPrompt {
+		m.prompt.notice = "" // it was of the key before
+	}
+	if p, ok := m.typist(); ok && !slices.Contains(neverTyped, msg.String()) {
+		return m.do(p.Key(msg))
+	}
+	prefix := m.prefix
+	m.prefix = msg.Type == tea.KeyCtrlX
+	if m.prefix {
+		return nil
+	}
+	if prefix && msg.Type == tea.KeyCtrlE {
+		return m.editExternally()
 	}
 	if cmd, known := m.everywhere(msg.String()); known {
 		return cmd
@@ -41,12 +59,25 @@ func (m *model) key(msg tea.KeyMsg) tea.Cmd {
 	return m.paneKey(msg.String())
 }
 
+// typist is the pane in which a line is being typed.
+func (m *model) typist() (typist, bool) {
+	if m.focus == atPrompt {
+		return nil, false
+	}
+	p, ok := m.focused().(typist)
+	return p, ok && p.Typing()
+}
+
 // letters splits letters that arrived together: each is a key of its own.
 func (m *model) letters(runes []rune) tea.Cmd {
 	var cmds []tea.Cmd
 	for _, r := range runes {
 		if m.focus == atPrompt || m.overlay != nil {
 			break // an earlier letter went elsewhere; what follows was not meant for it
+		}
+		if p, ok := m.typist(); ok {
+			cmds = append(cmds, m.do(p.Key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}})))
+			continue
 		}
 		cmds = append(cmds, m.paneKey(string(r)))
 	}
@@ -59,6 +90,11 @@ func (m *model) everywhere(name string) (cmd tea.Cmd, known bool) {
 	case "ctrl+c":
 		return m.interrupt(), true
 	case "ctrl+d":
+		if m.prompt.empty() && m.prompt.desk != nil {
+			m.prompt.desk.end()
+			m.prompt.sit(m.asking())
+			return nil, true
+		}
 		if m.prompt.empty() {
 			m.next = console.Quit
 			return tea.Quit, true
@@ -72,9 +108,13 @@ func (m *model) everywhere(name string) (cmd tea.Cmd, known bool) {
 		m.overlay = newSearch(m.theme, m.session.History().Lines(), m.prompt.edit.String())
 	case "f1":
 		m.openHelp()
+	case "f2":
+		m.overlay = newPalette(m.theme, m.session.Commands())
+	case "f6":
+		return m.toggleMouse(), true
 	case "ctrl+o":
-		m.give((m.focus + 1) % atSide)
-	case "alt+1", "alt+2", "alt+3":
+		m.give((m.focus + 1) % atCharts)
+	case "alt+1", "alt+2", "alt+3", "alt+4", "alt+5":
 		m.give(atCalls + place(name[4]-'1'))
 	case "esc":
 		m.escape()
@@ -84,8 +124,13 @@ func (m *model) everywhere(name string) (cmd tea.Cmd, known bool) {
 	return nil, true
 }
 
-// escape goes back to the prompt; there it takes away what stands under the line.
+// escape closes what is open in a pane, or goes back to the prompt; there it takes away what stands under the line.
 func (m *model) escape() {
+	if m.focus != atPrompt {
+		if p, ok := m.focused().(closer); ok && p.Close() {
+			return
+		}
+	}
 	if m.focus == atPrompt {
 		m.result.say(nil)
 		m.prompt.choice, m.prompt.waiting = choice{}, nil
@@ -100,6 +145,7 @@ func (m *model) interrupt() tea.Cmd {
 		if r := &m.runs[i]; !r.cancelled {
 			r.cancelled = true
 			r.cancel()
+			m.prompt.sit(m.asking())
 			return nil
 		}
 	}
@@ -132,6 +178,9 @@ func (m *model) stay() {
 func (m *model) promptKey(msg tea.KeyMsg) tea.Cmd {
 	empty := m.prompt.empty()
 	switch name := msg.String(); {
+	case name == "enter" && m.prompt.desk != nil:
+		m.prompt.answer()
+		m.prompt.sit(m.asking())
 	case name == "enter" && m.prompt.goesOn():
 	case name == "enter":
 		line := m.prompt.take()
@@ -153,9 +202,9 @@ func (m *model) promptKey(msg tea.KeyMsg) tea.Cmd {
 func (m *model) paneKey(name string) tea.Cmd {
 	switch name {
 	case "tab":
-		m.give(m.focus%atResult + 1)
+		m.give(m.focus%atLog + 1)
 	case "shift+tab":
-		m.give((m.focus+1)%atResult + 1)
+		m.give((m.focus+atLog-2)%atLog + 1)
 	case "f":
 		m.zoom = !m.zoom
 	case "?":
@@ -175,6 +224,12 @@ func (m *model) paneAt(p place) pane {
 		return &m.calls
 	case atTiming:
 		return &m.timings
+	case atWire:
+		return &m.bytes
+	case atLog:
+		return &m.log
+	case atCharts:
+		return &m.charts
 	}
 	return &m.result
 }

@@ -2,38 +2,73 @@ package dash
 
 import (
 	"encoding/json"
-	"regexp"
+	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rpckids/rpckids/console"
-	"github.com/rpckids/rpckids/console/theme"
 )
 
 // document is a text whose lines are found once and drawn one by one, so that a reply of a megabyte costs no more to draw than what is
-// seen of it. JSON is laid out without being copied: a line is a piece of the payload and how deep it stands.
+// seen of it. JSON is laid out without being copied: a line is a piece of the payload and how deep it stands. It never changes once made.
 type document struct {
 	text  string
 	json  bool
 	lines []piece
+	rest  []int32 // the pieces that go on with a line, in order
 }
 
+// piece is a line, or a part of one that is long.
 type piece struct {
 	from, to int32
+	end      int32 // of a line that opens brackets over several lines: the line that closes them; otherwise 0
 	depth    uint16
+	kind     pieceKind
 }
+
+type pieceKind uint8
+
+const (
+	plainPiece pieceKind = iota
+	restPiece            // goes on with the piece before
+	headPiece            // in a comparison: what follows
+	removedPiece
+	addedPiece
+	skippedPiece
+)
 
 const (
 	indent    = 2
-	mostDepth = 24 // deeper lines are not indented further
+	mostDepth = 24   // deeper lines are not indented further
+	pieceCap  = 2048 // bytes of a piece: what is drawn at once is never more
 )
 
-// newDocument lays out a payload: JSON over as many lines as it has values, other text as it is.
-func newDocument(payload json.RawMessage) document {
-	d := document{text: string(payload), json: json.Valid(payload)}
+// newDocument lays out payloads one below the other: JSON over as many lines as it has values, other text as it is.
+func newDocument(payloads ...json.RawMessage) document {
+	d := document{json: true}
+	for _, p := range payloads {
+		if !json.Valid(p) {
+			d.json = false
+		}
+	}
+	if len(payloads) == 1 {
+		d.text = string(payloads[0])
+	} else {
+		var b strings.Builder
+		for _, p := range payloads {
+			b.Write(p)
+			b.WriteByte('\n')
+		}
+		d.text = b.String()
+	}
 	if !d.json {
 		return newText(d.text)
 	}
-	d.split()
+	at := 0
+	for _, p := range payloads {
+		d.split(at, at+len(p))
+		at += len(p) + 1
+	}
 	return d
 }
 
@@ -43,23 +78,62 @@ func newText(text string) document {
 	from := 0
 	for i := 0; i <= len(d.text); i++ {
 		if i == len(d.text) || d.text[i] == '\n' {
-			d.lines = append(d.lines, piece{from: int32(from), to: int32(i)})
+			d.add(from, i, 0)
 			from = i + 1
 		}
 	}
 	return d
 }
 
-// split finds the lines of valid JSON: one for each bracket, value or field.
-func (d *document) split() {
-	s, from, depth := d.text, -1, 0
+// newComparison lays out what differs.
+func newComparison(diff []console.DiffLine) document {
+	var b strings.Builder
+	d := document{}
+	kinds := map[console.DiffKind]pieceKind{console.DiffHead: headPiece, console.DiffRemoved: removedPiece, console.DiffAdded: addedPiece, console.DiffSkipped: skippedPiece}
+	for _, l := range diff {
+		first := len(d.lines)
+		from := b.Len()
+		b.WriteString(l.String())
+		d.text = b.String()
+		d.add(from, b.Len(), 0)
+		for n := range d.lines[first:] {
+			if kind, ok := kinds[l.Kind]; ok && d.lines[first+n].kind != restPiece {
+				d.lines[first+n].kind = kind
+			}
+		}
+		b.WriteByte('\n')
+	}
+	d.text = b.String()
+	return d
+}
+
+// add appends a line, in several pieces when it is long.
+func (d *document) add(from, to, depth int) {
+	p := piece{from: int32(from), to: int32(to), depth: uint16(min(depth, mostDepth))}
+	for to-int(p.from) > pieceCap {
+		cut := int(p.from) + pieceCap
+		for i := 0; i < utf8.UTFMax && !utf8.RuneStart(d.text[cut]); i++ {
+			cut--
+		}
+		p.to = int32(cut)
+		d.lines = append(d.lines, p)
+		d.rest = append(d.rest, int32(len(d.lines)))
+		p = piece{from: int32(cut), to: int32(to), depth: p.depth, kind: restPiece}
+	}
+	d.lines = append(d.lines, p)
+}
+
+// split finds the lines of valid JSON between two bytes: one for each bracket, value or field.
+func (d *document) split(begin, stop int) {
+	s, from, depth := d.text[:stop], -1, 0
+	var open []int32 // the lines whose brackets are open
 	end := func(to int) {
 		if from >= 0 {
-			d.lines = append(d.lines, piece{int32(from), int32(to), uint16(min(depth, mostDepth))})
+			d.add(from, to, depth)
 		}
 		from = -1
 	}
-	for i := 0; i < len(s); i++ {
+	for i := begin; i < len(s); i++ {
 		switch c := s[i]; c {
 		case ' ', '\t', '\r', '\n':
 			continue
@@ -75,11 +149,14 @@ func (d *document) split() {
 				continue
 			}
 			end(i + 1)
+			open = append(open, int32(len(d.lines)-1))
 			depth++
 		case '}', ']':
-			end(len(strings.TrimRight(s[:i], " \t\r\n")))
+			end(lastByte(s, i))
 			depth--
 			from = i
+			d.lines[open[len(open)-1]].end = int32(len(d.lines))
+			open = open[:len(open)-1]
 			if j := skipSpace(s, i+1); j >= len(s) || s[j] != ',' {
 				end(i + 1)
 			}
@@ -96,7 +173,15 @@ func (d *document) split() {
 			}
 		}
 	}
-	end(len(s))
+	end(lastByte(s, len(s)))
+}
+
+// lastByte is where the last byte before i that is no space ends.
+func lastByte(s string, i int) int {
+	for i > 0 && (s[i-1] == ' ' || s[i-1] == '\t' || s[i-1] == '\r' || s[i-1] == '\n') {
+		i--
+	}
+	return i
 }
 
 func skipSpace(s string, i int) int {
@@ -116,120 +201,44 @@ func endOfString(s string, i int) int {
 	return i
 }
 
-// token is a piece of a line in one style.
-type token struct {
-	style *theme.Style
-	text  string
+// number is what stands before a line when lines are numbered; 0 for a piece that goes on with one.
+func (d *document) number(n int) int {
+	if d.lines[n].kind == restPiece {
+		return 0
+	}
+	before := sort.Search(len(d.rest), func(i int) bool { return int(d.rest[i]) > n })
+	return n + 1 - before
 }
 
-// tokens returns line n ready to be drawn: printable, cut to lineCap, keys apart from values.
-func (d *document) tokens(t *theme.Theme, n int) (depth int, out []token) {
-	p := d.lines[n]
-	raw := d.text[p.from:p.to]
-	more := ""
-	if len(raw) > lineCap {
-		more = " " + t.Mark.Cut + " " + console.Bytes(len(raw))
-		raw = strings.ToValidUTF8(raw[:lineCap], "")
-	}
-	if !d.json {
-		out = append(out, token{&t.Text, console.Printable(raw)})
-	} else {
-		out = jsonTokens(t, raw)
-	}
-	if more != "" {
-		out = append(out, token{&t.Muted, more})
-	}
-	return int(p.depth), out
-}
+// count is how many lines there are.
+func (d *document) count() int { return len(d.lines) - len(d.rest) }
 
-func jsonTokens(t *theme.Theme, raw string) (out []token) {
-	if raw[0] == '"' {
-		if i := endOfString(raw, 0); i < len(raw) {
-			if j := skipSpace(raw, i+1); j < len(raw) && raw[j] == ':' {
-				out = append(out, token{&t.Muted, console.Printable(raw[:i+1]) + ": "})
-				raw = raw[skipSpace(raw, j+1):]
-			}
+// within counts the values between the brackets that line n opens.
+func (d *document) within(n int) (values int) {
+	end := int(d.lines[n].end)
+	for i := n + 1; i < end; i++ {
+		if d.lines[i].kind == restPiece {
+			continue
+		}
+		values++
+		if to := int(d.lines[i].end); to > 0 {
+			i = to
 		}
 	}
-	value, comma := strings.CutSuffix(raw, ",")
-	value = strings.TrimRight(value, " \t\r\n")
-	if len(value) > 1 && (value[0] == '{' || value[0] == '[') {
-		value = value[:1] + value[len(value)-1:] // an empty one, whatever stood between its brackets
-	}
-	style := &t.Strong
-	switch value {
-	case "{", "[", "}", "]", "{}", "[]":
-		style = &t.Muted
-	}
-	out = append(out, token{style, console.Printable(value)})
-	if comma {
-		out = append(out, token{&t.Muted, ","})
-	}
-	return out
+	return values
 }
 
-// draw adds line n to a page within columns from and to, over as many lines as it needs; continued lines stand two cells deeper.
-func (d *document) draw(p *page, t *theme.Theme, n, from, to, outdent int) {
-	if !d.json {
-		d.drawText(p, t, n, from, to)
-		return
-	}
-	depth, tokens := d.tokens(t, n)
-	in := min(from+indent*max(depth-outdent, 0), max(to-8, from))
-	start, l := in, (&line{}).until(&t.Text, in)
-	for _, tok := range tokens {
-		text := tok.text
-		for l.w+width(text) > to {
-			head := cut(text, to-l.w, "")
-			if head == "" && l.w == start {
-				break // not one character fits
-			}
-			l.put(tok.style, head)
-			text = text[len(head):]
-			p.add(l)
-			if p.full() {
-				return
-			}
-			start = min(in+indent, to-1)
-			l = (&line{}).until(&t.Text, start)
-		}
-		l.put(tok.style, text)
-	}
-	p.add(l)
-}
-
-// drawText adds line n of a text. One that is too long is broken between words; in a row of a table only the last column is, below its own start,
-// and one whose last column starts too far right is cut: what is left of a table must keep its columns.
-func (d *document) drawText(p *page, t *theme.Theme, n, from, to int) {
-	_, tokens := d.tokens(t, n)
-	for _, tok := range tokens {
-		for _, row := range rowsOf(tok.text, max(to-from, 1), t.Mark.Cut) {
-			l := (&line{}).until(&t.Text, from)
-			p.add(l.put(tok.style, row))
+// around returns the line that opens the brackets around line n, or -1.
+func (d *document) around(n int) int {
+	for i := n - 1; i >= 0; i-- {
+		if int(d.lines[i].end) >= n && d.lines[i].end > 0 {
+			return i
 		}
 	}
+	return -1
 }
 
-// columnGap is the space between the columns of a table.
-var columnGap = regexp.MustCompile(`\S {2,}`)
-
-func rowsOf(text string, w int, mark string) []string {
-	if width(text) <= w {
-		return []string{text}
-	}
-	gaps := columnGap.FindAllStringIndex(text, -1)
-	if len(gaps) == 0 {
-		return wrap(text, w)
-	}
-	at := gaps[len(gaps)-1][1]
-	column := width(text[:at])
-	if column > w*3/5 {
-		return []string{cut(text, w, mark)}
-	}
-	rows := wrap(text[at:], w-column)
-	rows[0] = text[:at] + rows[0]
-	for i := range rows[1:] {
-		rows[i+1] = strings.Repeat(" ", column) + rows[i+1]
-	}
-	return rows
+// lineAt returns the piece in which a byte stands.
+func (d *document) lineAt(at int) int {
+	return max(sort.Search(len(d.lines), func(i int) bool { return int(d.lines[i].from) > at })-1, 0)
 }

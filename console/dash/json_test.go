@@ -11,13 +11,11 @@ import (
 
 // drawn is a document as it is shown in a wide window.
 func drawn(d document) string {
-	p := newPage(200, len(d.lines)+1)
-	for n := range d.lines {
-		d.draw(p, mono(), n, 0, 200, 0)
-	}
 	var out []string
-	for _, l := range p.lines {
-		out = append(out, strings.TrimRight(ansi.Strip(l), " "))
+	for n := range d.lines {
+		for _, l := range d.rows(mono(), n, drawing{width: 200}) {
+			out = append(out, strings.TrimRight(ansi.Strip(string(l.b)), " "))
+		}
 	}
 	return strings.Join(out, "\n")
 }
@@ -51,24 +49,28 @@ func TestDocumentOfText(t *testing.T) {
 	}
 }
 
-func TestLongLineWrapsAndIsCapped(t *testing.T) {
-	d := newDocument(json.RawMessage(`{"a":"` + strings.Repeat("二的", 1<<19) + `"}`))
-	p := newPage(40, 10)
-	for n := 0; n < len(d.lines) && !p.full(); n++ {
-		d.draw(p, mono(), n, 1, 39, 0)
+// A line of megabytes is drawn piece by piece, and all of it can be read.
+func TestLongLine(t *testing.T) {
+	long := strings.Repeat("二的", 1<<17)
+	d := newDocument(json.RawMessage(`{"a":"` + long + `"}`))
+	if d.count() != 3 || len(d.lines) < 300 {
+		t.Fatalf("got %d lines in %d pieces", d.count(), len(d.lines))
 	}
-	for i, l := range p.done() {
-		if w := ansi.StringWidth(l); w != 40 {
-			t.Errorf("row %d has %d cells", i, w)
+	var all strings.Builder
+	for n := 1; n < len(d.lines)-1; n++ {
+		rows := d.rows(mono(), n, drawing{width: 38})
+		if len(rows) > 2*pieceCap/30 {
+			t.Fatalf("piece %d takes %d rows", n, len(rows))
+		}
+		for _, l := range rows {
+			if l.w > 38 {
+				t.Fatalf("piece %d: a row of %d cells", n, l.w)
+			}
+			all.WriteString(strings.TrimLeft(ansi.Strip(string(l.b)), " "))
 		}
 	}
-	depth, tokens := d.tokens(mono(), 1)
-	size := 0
-	for _, tok := range tokens {
-		size += len(tok.text)
-	}
-	if depth != 1 || size > 2*lineCap {
-		t.Errorf("a line of megabytes became %d bytes at depth %d", size, depth)
+	if got, want := all.String(), `"a": "`+long+`"`; got != want {
+		t.Errorf("%d bytes can be read, want %d", len(got), len(want))
 	}
 }
 
@@ -78,10 +80,9 @@ func TestDeepJSON(t *testing.T) {
 	if len(d.lines) != 18_001 {
 		t.Fatalf("got %d lines", len(d.lines))
 	}
-	p := newPage(30, 1)
-	d.draw(p, mono(), 9000, 1, 29, 0)
-	if !strings.Contains(p.lines[0], "1") {
-		t.Errorf("the value is out of sight: %q", p.lines[0])
+	rows := d.rows(mono(), 9000, drawing{width: 28})
+	if len(rows) != 1 || !strings.Contains(string(rows[0].b), "1") {
+		t.Errorf("the value is out of sight: %q", rows[0].b)
 	}
 }
 
@@ -93,13 +94,33 @@ func FuzzDocument(f *testing.F) {
 	f.Add("\xff\x1b[")
 	f.Fuzz(func(t *testing.T, s string) {
 		d := newDocument(json.RawMessage(s))
-		p := newPage(20, 50)
-		for n := 0; n < len(d.lines) && !p.full(); n++ {
-			d.draw(p, mono(), n, 1, 19, 0)
-		}
-		for _, l := range p.done() {
-			if ansi.StringWidth(l) != 20 {
-				t.Fatalf("%q: row %q has %d cells", s, l, ansi.StringWidth(l))
+		sh := sheet{numbers: len(s)%2 == 0}
+		sh.set(d)
+		sh.fit(mono(), 20, 7)
+		for i, key := range s + "jlhJkGg" { // any keys on any document
+			switch key {
+			case 'h':
+				sh.fold()
+			case 'l':
+				sh.unfold()
+			case 'J':
+				sh.foldAll()
+			case 'G':
+				sh.page(1)
+			case 'g':
+				sh.page(-1)
+			default:
+				sh.move(1 - 2*(i%3/2))
+			}
+			p := newPage(20, 7)
+			sh.draw(p, true)
+			for _, l := range p.done() {
+				if ansi.StringWidth(l) != 20 {
+					t.Fatalf("%q: row %q has %d cells", s, l, ansi.StringWidth(l))
+				}
+			}
+			if i > 40 {
+				break
 			}
 		}
 	})

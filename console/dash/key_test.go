@@ -32,9 +32,9 @@ func TestFocus(t *testing.T) {
 		keys  string
 		focus place
 	}{
-		{"alt+1", atCalls}, {"alt+2", atTiming}, {"alt+3", atResult},
-		{"ctrl+o", atCalls}, {"ctrl+o ctrl+o", atTiming}, {"ctrl+o ctrl+o ctrl+o ctrl+o", atPrompt},
-		{"alt+1 tab", atTiming}, {"alt+3 tab", atCalls}, {"alt+1 shift+tab", atResult}, {"alt+3 shift+tab", atTiming},
+		{"alt+1", atCalls}, {"alt+2", atTiming}, {"alt+3", atResult}, {"alt+4", atWire}, {"alt+5", atLog},
+		{"ctrl+o", atCalls}, {"ctrl+o ctrl+o", atTiming}, {"ctrl+o ctrl+o ctrl+o ctrl+o ctrl+o ctrl+o", atPrompt},
+		{"alt+1 tab", atTiming}, {"alt+3 tab", atWire}, {"alt+5 tab", atCalls}, {"alt+1 shift+tab", atLog}, {"alt+3 shift+tab", atTiming},
 		{"alt+1 esc", atPrompt}, {"alt+1 enter", atResult}, {"alt+1 e", atPrompt}, {"alt+1 ?", atCalls},
 	} {
 		m := filled(t)

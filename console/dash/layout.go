@@ -8,7 +8,10 @@ const (
 	atCalls
 	atTiming
 	atResult
-	atSide // what stands beside the result: facts or the tour; it never has the keyboard
+	atWire
+	atLog
+	atCharts // a page over the whole area of the panes
+	atSide   // what stands beside the result: the tour; it never has the keyboard
 	places
 )
 
@@ -28,8 +31,8 @@ type shape int
 const (
 	tiny   shape = iota // a prompt and the size that is needed
 	single              // one pane at a time
-	split               // calls and timing over the result
-	wide                // the same with room for a second column below
+	split               // calls and timing over one of the others
+	wide                // all five
 )
 
 // rect is a part of the screen in cells.
@@ -40,20 +43,30 @@ func (r rect) empty() bool { return r.w <= 0 || r.h <= 0 }
 // inside is what a frame leaves free.
 func (r rect) inside() rect { return rect{r.x + 1, r.y + 1, max(r.w-2, 0), max(r.h-2, 0)} }
 
+func (r rect) holds(x, y int) bool { return x >= r.x && x < r.x+r.w && y >= r.y && y < r.y+r.h }
+
 // layout says where everything stands. Rows are -1 for what is not shown.
 type layout struct {
 	w, h                             int
 	shape                            shape
 	status, hero, prompt, hint, keys int
 	frames                           [places]rect // outer sizes, borders included; neighbours share a border
+	tabs                             tabs
 }
+
+// tabs are the panes that take turns in one frame: its border names them.
+type tabs struct{ in, first, last place }
+
+// of says whether a frame carries them; the zero value is of none.
+func (t tabs) of(p place) bool { return t.in != atPrompt && t.in == p }
 
 // view is what a layout depends on besides the size of the terminal.
 type view struct {
 	pane  place // the pane that is shown where there is room for one
-	zoom  bool  // show it alone
-	tour  bool  // the tour wants a frame beside the result
-	facts bool  // so do the facts of a call, where the terminal is wide
+	lower place // the one that is shown where Result, Wire and Log take turns
+	zoom  bool  // show the pane alone
+	tour  bool  // the tour wants a frame
+	text  bool  // the result is the text of a command, a table more often than not: it wants room
 }
 
 // newLayout is pure: the same size and view give the same places.
@@ -71,11 +84,15 @@ func newLayout(w, h int, v view) layout {
 	}
 	top := l.rows(v)
 	area := rect{0, top, w, l.prompt - top}
-	if l.shape == single || v.zoom {
+	switch {
+	case v.zoom || v.pane == atCharts:
 		l.frames[v.pane] = area
-		return l
+	case l.shape == single:
+		l.frames[v.pane] = area
+		l.tabs = tabs{v.pane, atCalls, atLog}
+	default:
+		l.divide(area, v)
 	}
-	l.divide(area, v)
 	return l
 }
 
@@ -103,7 +120,7 @@ func (l *layout) rows(v view) int {
 	if l.h >= airHeight {
 		top++
 	}
-	if v.zoom {
+	if v.zoom || v.pane == atCharts {
 		return top
 	}
 	l.hero = top
@@ -114,25 +131,42 @@ func (l *layout) rows(v view) int {
 	return top
 }
 
+// divide puts calls and timing over the others.
 func (l *layout) divide(a rect, v view) {
 	inner := a.h - 3
-	lower := (inner*46 + 50) / 100
-	left := a.w * 5 / 8
+	lower, left := (inner*46+50)/100, a.w*5/8
 	if l.shape == wide {
-		lower = inner * 40 / 100
-		left = a.w * 55 / 100
+		lower, left = inner/2, a.w*55/100
 	}
 	upper := inner - lower
 	l.frames[atCalls] = rect{a.x, a.y, left + 1, upper + 2}
 	l.frames[atTiming] = rect{a.x + left, a.y, a.w - left, upper + 2}
 	below := rect{a.x, a.y + upper + 1, a.w, lower + 2}
-	l.frames[atResult] = below
-	if v.tour || v.facts && l.shape == wide {
-		at := left
-		if l.shape == split {
-			at = max(a.w*38/100, 30)
-		}
+	if l.shape == wide {
+		l.three(below, v)
+		return
+	}
+	l.tabs = tabs{v.lower, atResult, atLog}
+	l.frames[v.lower] = below
+	if v.tour && v.lower == atResult {
+		at := max(a.w*38/100, 30)
 		l.frames[atResult].w = at + 1
 		l.frames[atSide] = rect{below.x + at, below.y, below.w - at, below.h}
 	}
+}
+
+// three puts Result, Wire and Log side by side. The tour stands in the place of Log, the text of a command takes that of Wire, unless that one has the keyboard.
+func (l *layout) three(a rect, v view) {
+	wire, log := a.w*24/100, a.w*72/100
+	l.frames[atResult] = rect{a.x, a.y, wire + 1, a.h}
+	l.frames[atWire] = rect{a.x + wire, a.y, log - wire + 1, a.h}
+	if v.text && v.pane != atWire {
+		l.frames[atResult].w, l.frames[atWire] = log+1, rect{}
+		l.tabs = tabs{atResult, atResult, atWire}
+	}
+	last := atLog
+	if v.tour && v.pane != atLog {
+		last = atSide
+	}
+	l.frames[last] = rect{a.x + log, a.y, a.w - log, a.h}
 }

@@ -6,8 +6,10 @@ import "testing"
 func TestLayoutSweep(t *testing.T) {
 	for w := 0; w <= 220; w++ {
 		for h := 0; h <= 70; h++ {
-			pane := atCalls + place((w+h)%3)
-			for _, v := range []view{{pane: pane}, {pane: pane, tour: true}, {pane: pane, facts: true}, {pane: pane, zoom: true}} {
+			pane := atCalls + place((w+h)%5)
+			lower := max(pane, atResult)
+			for _, v := range []view{{pane: pane}, {pane: pane, tour: true}, {pane: pane, text: true}, {pane: pane, tour: true, text: true}, {pane: pane, zoom: true}, {pane: atCharts}} {
+				v.lower = lower
 				checkLayout(t, newLayout(w, h, v), v)
 				if t.Failed() {
 					t.Fatalf("size %dx%d, view %+v", w, h, v)
@@ -63,6 +65,32 @@ func checkLayout(t *testing.T, l layout, v view) {
 	}
 }
 
+// The panes fill their area: every cell between the hero and the prompt belongs to a frame.
+func TestLayoutLeavesNoHole(t *testing.T) {
+	for _, size := range [][2]int{{40, 10}, {79, 23}, {80, 24}, {120, 40}, {139, 41}, {140, 40}, {160, 48}, {200, 60}, {220, 70}} {
+		for _, v := range []view{{pane: atCalls, lower: atResult}, {pane: atWire, lower: atWire}, {pane: atResult, lower: atResult, tour: true}, {pane: atResult, lower: atResult, text: true}} {
+			l := newLayout(size[0], size[1], v)
+			top := l.h
+			for _, r := range l.frames {
+				if !r.empty() {
+					top = min(top, r.y)
+				}
+			}
+			for y := top; y < l.prompt; y++ {
+				for x := range l.w {
+					held := false
+					for _, r := range l.frames {
+						held = held || r.holds(x, y)
+					}
+					if !held {
+						t.Fatalf("%v %+v: cell %d,%d belongs to nothing", size, v, x, y)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestLayoutShapes(t *testing.T) {
 	for _, tc := range []struct {
 		w, h   int
@@ -70,17 +98,19 @@ func TestLayoutShapes(t *testing.T) {
 		frames int // how many panes are shown without a tour
 	}{
 		{39, 40, tiny, 0}, {100, 9, tiny, 0}, {40, 10, single, 1}, {79, 60, single, 1}, {200, 23, single, 1},
-		{80, 24, split, 3}, {139, 60, split, 3}, {200, 39, split, 3}, {140, 40, wide, 4}, {220, 70, wide, 4},
+		{80, 24, split, 3}, {139, 60, split, 3}, {200, 39, split, 3}, {140, 40, wide, 5}, {220, 70, wide, 5},
 	} {
-		l := newLayout(tc.w, tc.h, view{pane: atResult, facts: true})
-		n := 0
-		for _, r := range l.frames {
-			if !r.empty() {
-				n++
+		for pane := atCalls; pane <= atLog; pane++ {
+			l := newLayout(tc.w, tc.h, view{pane: pane, lower: max(pane, atResult)})
+			n := 0
+			for _, r := range l.frames {
+				if !r.empty() {
+					n++
+				}
 			}
-		}
-		if l.shape != tc.shape || n != tc.frames {
-			t.Errorf("%dx%d: got shape %d with %d panes, want %d with %d", tc.w, tc.h, l.shape, n, tc.shape, tc.frames)
+			if l.shape != tc.shape || n != tc.frames {
+				t.Errorf("%dx%d: got shape %d with %d panes, want %d with %d", tc.w, tc.h, l.shape, n, tc.shape, tc.frames)
+			}
 		}
 	}
 }

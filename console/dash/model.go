@@ -2,8 +2,6 @@ package dash
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -24,14 +22,21 @@ type model struct {
 	w, h    int
 	layout  layout
 	front   place // the pane that had the keyboard last: the one that is shown where there is room for one
+	lower   place // the one of Result, Wire and Log that had it last
 	zoom    bool
 	prompt  prompt
 	calls   calls
 	timings timing
 	result  result
+	bytes   wire
+	log     logbook
+	charts  charts
 	tour    *tour
+	flowing int // the newest stream that was seen running
 	over    int // the newest entry when the tour was done; later ones close it
 	overlay overlay
+	mouse   bool // it is ours and not the terminal's
+	prefix  bool // ctrl+x was pressed: ctrl+e may follow
 
 	runs    []run // commands that run, oldest first
 	serial  int
@@ -42,7 +47,8 @@ type model struct {
 	cache string
 	dirty bool
 	next  console.Next
-	err   error
+	err   error  // a fault
+	quit  func() // ends the program from where no command can be returned; nil in tests
 }
 
 // run is a command that runs.
@@ -50,12 +56,14 @@ type run struct {
 	serial    int
 	cancel    context.CancelFunc
 	cancelled bool
+	desk      *desk // takes it the lines that it asks for
 }
 
 // Messages of our own.
 type (
 	tickMsg  struct{} // something changed, or something runs
 	calmMsg  struct{} // the offer to leave is over
+	thenMsg  func()   // work is back
 	panicMsg struct{ err error }
 	doneMsg  struct {
 		serial int
@@ -66,9 +74,11 @@ type (
 )
 
 func newModel(ctx context.Context, s *console.Session, cfg Config) *model {
-	m := &model{ctx: ctx, cfg: cfg, clock: time.Now, caret: &caret{}, offers: make(chan struct{}, 1), front: atResult, dirty: true}
+	m := &model{ctx: ctx, cfg: cfg, clock: time.Now, caret: &caret{}, offers: make(chan struct{}, 1), front: atResult, lower: atResult, dirty: true}
 	m.scene = scene{session: s, focus: atPrompt}
-	m.prompt.scene, m.calls.scene, m.timings.scene, m.result.scene = &m.scene, &m.scene, &m.scene, &m.scene
+	m.prompt.scene, m.calls.scene, m.timings.scene, m.result.scene, m.bytes.scene, m.log.scene = &m.scene, &m.scene, &m.scene, &m.scene, &m.scene, &m.scene
+	m.timings.span, m.charts.timing = usualSpan, &m.timings
+	m.bytes.at = -1
 	m.tour = newTour(cfg.Tour, cfg.try())
 	m.dress()
 	m.refresh()
@@ -104,8 +114,22 @@ func (m *model) dress() {
 
 func (m *model) Init() tea.Cmd { return nil }
 
-// Update routes.
-func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+// Update routes, and begins the work that this gave rise to.
+func (m *model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
+	defer recovered(func(err error) { m.err, cmd = err, tea.Quit })
+	_, cmd = m.update(msg)
+	if len(m.work) == 0 {
+		return m, cmd
+	}
+	cmds := []tea.Cmd{cmd}
+	for _, w := range m.work {
+		cmds = append(cmds, guarded(func() tea.Msg { return thenMsg(w()) }))
+	}
+	m.work = nil
+	return m, tea.Batch(cmds...)
+}
+
+func (m *model) update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	m.dirty = true
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -118,6 +142,11 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tickMsg:
 		m.frame++
 		m.refresh()
+	case thenMsg:
+		if msg != nil {
+			msg()
+		}
+		m.arrange()
 	case doneMsg:
 		cmd := m.finish(msg)
 		m.refresh()
@@ -126,9 +155,14 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if m.clock().Sub(m.leaving) >= patience {
 			m.stay()
 		}
+	case tea.MouseMsg:
+		cmd := m.pointed(msg)
+		m.arrange()
+		return m, cmd
+	case editedMsg:
+		return m, m.edited(msg)
 	case tea.ResumeMsg:
-		m.refresh()
-		return m, tea.ClearScreen
+		return m, m.awake()
 	case panicMsg:
 		m.err = msg.err
 		return m, tea.Quit
@@ -141,6 +175,11 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 // refresh reads the session and lets every piece settle on what it shows.
 func (m *model) refresh() {
 	m.take(m.clock())
+	m.prompt.sit(m.asking())
+	if e := newest(m.tail, true); e.State == console.Running && tells(e) && e.Number > m.flowing {
+		m.flowing = e.Number
+		m.result.say(nil) // its items come where the text of the last command stands
+	}
 	if !m.tour.finished() {
 		m.tour.watch(m.tail)
 		m.over = m.last
@@ -153,14 +192,14 @@ func (m *model) picked() int {
 	if m.focus == atPrompt {
 		return 0
 	}
-	return m.calls.chosen
+	return m.calls.picked()
 }
 
 // arrange lays out the screen and loads what the panes show there.
 func (m *model) arrange() {
 	m.choose(m.picked())
-	reply := m.result.output == nil // the text of a command takes the whole width: it is a table more often than not
-	m.layout = newLayout(m.w, m.h, view{pane: m.pane(), zoom: m.zoom, tour: m.touring() && reply, facts: reply && m.done.Number > 0})
+	text := m.result.output != nil
+	m.layout = newLayout(m.w, m.h, view{pane: m.pane(), lower: m.lower, zoom: m.zoom, tour: m.touring() && !text, text: text})
 	if m.layout.shape == tiny {
 		m.overlay = nil // it would hide the prompt
 		if m.focus != atPrompt {
@@ -170,9 +209,12 @@ func (m *model) arrange() {
 	}
 	r := m.layout.frames
 	m.calls.load(r[atCalls].inside().h)
-	m.timings.load()
-	m.result.facts = r[atSide].empty()
+	m.timings.load(r[atTiming].inside(), m.picked(), m.layout.hero < 0)
+	m.charts.load(r[atCharts].inside())
+	m.result.facts = m.layout.shape != split || r[atSide].empty()
 	m.result.load(r[atResult].inside())
+	m.bytes.load(r[atWire].inside())
+	m.log.load(r[atLog].inside())
 }
 
 // pane is the one that is shown where there is room for one.
@@ -194,6 +236,10 @@ func (m *model) do(w wish) tea.Cmd {
 	case wishRun:
 		m.calls.chosen = 0 // what comes of it is the newest
 		return m.exec(string(w))
+	case wishAsk:
+		return m.exec(string(w))
+	case wishNote:
+		m.prompt.notice = string(w)
 	case wishEdit:
 		m.give(atPrompt)
 		m.prompt.set(string(w))
@@ -202,6 +248,8 @@ func (m *model) do(w wish) tea.Cmd {
 	case wishOpen:
 		m.result.say(nil)
 		m.give(atResult)
+	case wishGo:
+		m.give(place(w))
 	}
 	return nil
 }
@@ -211,9 +259,15 @@ func (m *model) give(p place) {
 	m.focus = p
 	if p == atPrompt {
 		m.zoom, m.calls.chosen = false, 0
+		if m.front == atCharts {
+			m.front = atTiming
+		}
 		return
 	}
 	m.front = p
+	if p >= atResult && p <= atLog {
+		m.lower = p
+	}
 }
 
 // exec runs a line beside the program, which stays awake meanwhile.
@@ -223,24 +277,22 @@ func (m *model) exec(line string) tea.Cmd {
 	}
 	m.serial++
 	ctx, cancel := context.WithCancel(m.ctx)
-	serial := m.serial
-	m.runs = append(m.runs, run{serial: serial, cancel: cancel})
+	serial, desk := m.serial, newDesk(m.session.Journal().Note)
+	m.runs = append(m.runs, run{serial: serial, cancel: cancel, desk: desk})
 	return guarded(func() tea.Msg { // owned by the session, which ends it at the latest when it is closed
-		r, err := m.session.Exec(ctx, line)
+		r, err := m.session.ExecTalk(ctx, line, console.Talk{Line: desk.Line}) // items are read from the journal
 		return doneMsg{serial, line, r, err}
 	})
 }
 
-// guarded makes a command whose panic ends the program in order, with the terminal as it was.
-func guarded(f func() tea.Msg) tea.Cmd {
-	return func() (msg tea.Msg) {
-		defer func() {
-			if p := recover(); p != nil {
-				msg = panicMsg{fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
-			}
-		}()
-		return f()
+// asking is the desk of the newest command that asks for items, nil if there is none.
+func (m *model) asking() *desk {
+	for i := len(m.runs) - 1; i >= 0; i-- {
+		if _, _, open := m.runs[i].desk.now(); open && !m.runs[i].cancelled {
+			return m.runs[i].desk
+		}
 	}
+	return nil
 }
 
 // finish shows what a command gave.
@@ -253,7 +305,11 @@ func (m *model) finish(d doneMsg) tea.Cmd {
 		}
 	}
 	m.dress()
+	m.prompt.sit(m.asking())
+	m.timings.follow(d.result.Entry)
 	switch {
+	case d.result.Values != nil && d.err == nil:
+		m.tell(&output{command: d.line, text: d.result.Text})
 	case d.result.Entry != nil:
 		m.result.say(nil)
 	case d.err != nil:
@@ -261,7 +317,7 @@ func (m *model) finish(d doneMsg) tea.Cmd {
 	case d.result.Notice && !strings.Contains(d.result.Text, "\n"):
 		m.prompt.notice = d.result.Text // it says what was done: not worth the place of a result
 	case d.result.Text != "":
-		m.tell(&output{command: d.line, text: d.result.Text})
+		m.tell(&output{command: d.line, text: d.result.Text, diff: d.result.Diff})
 	}
 	switch d.result.Next {
 	case console.Clear:
@@ -271,14 +327,17 @@ func (m *model) finish(d doneMsg) tea.Cmd {
 		m.next = d.result.Next
 		return tea.Quit
 	}
-	return nil
+	return m.clip(d.result.Copy)
 }
 
 // tell shows the text of a command, where one pane is shown at a time in place of another one without the keyboard.
 func (m *model) tell(o *output) {
 	m.result.say(o)
-	if m.focus == atPrompt {
-		m.front = atResult
+	switch {
+	case m.focus == atPrompt:
+		m.front, m.lower = atResult, atResult
+	case m.layout.frames[atResult].empty() && !m.zoom: // one pane is shown, and it asked for this
+		m.give(atResult)
 	}
 }
 

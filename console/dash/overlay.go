@@ -16,7 +16,7 @@ type overlay interface {
 	Box(w, h int) (hd heading, lines []*line, cursor int)
 }
 
-const boxWidth = 70
+const boxWidth = 76
 
 // cover draws a box over a screen: what is behind loses its colours, the box has a lit outline and an empty column around it. It returns
 // the cell of the cursor, or -1.
@@ -85,9 +85,8 @@ func (o *help) Update(msg tea.KeyMsg) (wish, bool) {
 func (o *help) Box(w, h int) (heading, []*line, int) {
 	hd := heading{name: "f1 Help", subject: o.name, right: "esc closes"}
 	var all []*line
-	if w >= 64 {
-		all = o.twoColumns()
-	} else {
+	var fits bool
+	if all, fits = o.twoColumns(w); !fits {
 		all = o.oneColumn()
 	}
 	o.top, o.rows = min(o.top, max(len(all)-h, 0)), h
@@ -97,22 +96,33 @@ func (o *help) Box(w, h int) (heading, []*line, int) {
 	return hd, all[o.top:min(o.top+h, len(all))], -1
 }
 
-func (o *help) twoColumns() []*line {
+// twoColumns puts the keys of the place beside those that work everywhere, if w cells are enough.
+func (o *help) twoColumns(w int) (out []*line, fits bool) {
 	t := o.theme
 	left, right := o.column(o.keys, 14), o.column(everywhereKeys, 9)
-	out := []*line{{}, (&line{}).put(&t.Text, "  ").put(&t.Strong, "Here").until(&t.Text, 40).put(&t.Strong, "Everywhere"), {}}
+	at := 2
+	for _, l := range left {
+		at = max(at, 2+l.w+2)
+	}
+	for _, l := range right {
+		fits = at+l.w < w
+		if !fits {
+			return nil, false
+		}
+	}
+	out = []*line{{}, (&line{}).put(&t.Text, "  ").put(&t.Strong, "Here").until(&t.Text, at).put(&t.Strong, "Everywhere"), {}}
 	for i := range max(len(left), len(right)) {
 		l := (&line{}).put(&t.Text, "  ")
 		if i < len(left) {
 			l.b, l.w = append(l.b, left[i].b...), l.w+left[i].w
 		}
-		l.until(&t.Text, 40)
+		l.until(&t.Text, at)
 		if i < len(right) {
 			l.b, l.w = append(l.b, right[i].b...), l.w+right[i].w
 		}
 		out = append(out, l)
 	}
-	return append(append(out, &line{}), o.marks()...)
+	return append(append(out, &line{}), o.marks()...), true
 }
 
 func (o *help) oneColumn() []*line {

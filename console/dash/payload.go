@@ -8,7 +8,7 @@ import (
 	"github.com/rpckids/rpckids/console"
 )
 
-const lineCap = 4096 // bytes of one line that are looked at; no terminal is that wide
+const lineCap = 1024 // bytes of one line that are looked at; no terminal is that wide
 
 // notKept stands for the bytes of an entry that gave their room to newer ones.
 const notKept = "its bytes are no longer kept"
@@ -51,11 +51,20 @@ func onlyValue(result json.RawMessage) string {
 	return oneLine(first)
 }
 
-// commandLine is the line that does an entry again.
+// commandLine is the line that does an entry again, as far as it can be seen.
 func commandLine(e console.Entry) string {
 	s := e.Kind.String() + " " + console.Printable(e.Type)
 	if e.Payload != nil {
 		s += " " + oneLine(e.Payload)
+	}
+	return s
+}
+
+// editLine is the whole line, to be typed on.
+func editLine(e console.Entry) string {
+	s := e.Kind.String() + " " + console.Printable(e.Type)
+	if e.Payload != nil {
+		s += " " + console.PrintableJSON(e.Payload)
 	}
 	return s
 }

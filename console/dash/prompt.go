@@ -22,11 +22,59 @@ type prompt struct {
 	refused *console.Error // of the line that was entered; until the next key
 	notice  string         // instead of all that; until the next key
 	waiting []string       // pasted lines that come up one by one; never run by themselves
+
+	desk   *desk // where the lines go while a command asks for items; nil: they are commands
+	asked  int   // the question that was seen last
+	ask    console.Question
+	given  []string // items that were typed, for the arrows
+	before string   // the command that was being typed when the first question came
+}
+
+// sit makes the prompt one for the items of a command, or for commands again.
+func (p *prompt) sit(at *desk) {
+	if at != p.desk {
+		if p.desk == nil {
+			p.before = p.edit.String()
+			p.set("")
+		}
+		p.desk, p.asked, p.given, p.waiting = at, 0, nil, nil
+		if at == nil {
+			p.set(p.before)
+			p.before = ""
+		}
+	}
+	if at == nil {
+		return
+	}
+	q, n, _ := at.now()
+	if n == p.asked {
+		return
+	}
+	p.ask, p.asked = q, n
+	if q.Refused != nil && p.empty() {
+		p.waiting = nil
+		p.set(q.Text)
+		p.refused = q.Refused
+	}
+	p.check()
+}
+
+// answer gives the line to the command that asks for it.
+func (p *prompt) answer() {
+	line := p.take()
+	if line != "" {
+		p.given = append(p.given, line)
+	}
+	if line == "." && p.ask.Before == "" {
+		p.desk.end()
+		return
+	}
+	p.desk.give(line)
 }
 
 // choice is a completion with several items.
 type choice struct {
-	items []console.Item
+	items []console.Offer
 	from  int // byte offset in the line
 	at    int // the item in the line; -1: only what they have in common
 }
@@ -79,7 +127,7 @@ func (p *prompt) take() string {
 // goesOn reports whether the line ends inside brackets and so cannot be run yet. The prompt has one line: what comes next goes behind it.
 func (p *prompt) goesOn() bool {
 	line := p.edit.String()
-	if !console.Incomplete(line) {
+	if p.desk != nil || !console.Incomplete(line) {
 		return false
 	}
 	p.edit.set(line + " ")
@@ -92,7 +140,12 @@ func (p *prompt) empty() bool { return len(p.edit.text) == 0 }
 
 func (p *prompt) check() {
 	p.verdict = console.Hint{}
-	if len(p.edit.text) > 0 && len(p.edit.text) < checkCap {
+	switch {
+	case len(p.edit.text) == 0 || len(p.edit.text) >= checkCap:
+	case p.desk != nil:
+		p.verdict = p.session.CheckItem(p.ask.Type, p.ask.Before+p.edit.String())
+		p.verdict.At = max(p.verdict.At-len(p.ask.Before), 0)
+	default:
 		p.verdict = p.session.Check(p.edit.String())
 	}
 }
@@ -115,7 +168,7 @@ func (p *prompt) paste(text string) {
 		if len(commands) > 0 {
 			before = ""
 		}
-		if !console.Incomplete(before + held) {
+		if p.desk != nil || !console.Incomplete(before+held) {
 			commands, held = append(commands, held), ""
 		}
 	}
@@ -132,7 +185,10 @@ func (p *prompt) paste(text string) {
 // walk goes n lines back in the history, or forward.
 func (p *prompt) walk(n int) {
 	if p.past == 0 {
-		p.lines, p.draft = p.session.History().Lines(), p.edit.String()
+		p.lines, p.draft = p.given, p.edit.String()
+		if p.desk == nil {
+			p.lines = p.session.History().Lines()
+		}
 	}
 	p.past = min(max(p.past+n, 0), len(p.lines))
 	if p.past == 0 {
@@ -156,17 +212,17 @@ func (p *prompt) complete(step int) {
 		return
 	}
 	line, at := p.edit.String(), p.edit.offset()
-	found := p.session.Complete(line, at)
-	if found.From < 0 || found.From > at || len(found.Items) == 0 {
+	found := p.completion(line, at)
+	if found.From < 0 || found.From > at || len(found.Offers) == 0 {
 		p.notice = "nothing to complete here"
 		return
 	}
-	if len(found.Items) == 1 {
-		p.replace(found.From, found.Items[0].Text)
+	if len(found.Offers) == 1 {
+		p.replace(found.From, found.Offers[0].Text)
 		return
 	}
-	common := found.Items[0].Text
-	for _, it := range found.Items {
+	common := found.Offers[0].Text
+	for _, it := range found.Offers {
 		for !strings.HasPrefix(it.Text, common) {
 			common = common[:len(common)-1]
 		}
@@ -174,7 +230,16 @@ func (p *prompt) complete(step int) {
 	if common = strings.ToValidUTF8(common, ""); len(common) > at-found.From {
 		p.replace(found.From, common)
 	}
-	p.choice = choice{items: found.Items, from: found.From, at: -1}
+	p.choice = choice{items: found.Offers, from: found.From, at: -1}
+}
+
+func (p *prompt) completion(line string, at int) console.Completion {
+	if p.desk == nil {
+		return p.session.Complete(line, at)
+	}
+	c := p.session.CompleteItem(p.ask.Type, p.ask.Before+line, len(p.ask.Before)+at)
+	c.From -= len(p.ask.Before)
+	return c
 }
 
 // replace puts text in the place of what stands between byte offset from and the cursor.
@@ -191,7 +256,14 @@ func (p *prompt) replace(from int, text string) {
 
 // label is what stands before the line: where it goes, or only its sign where there is little room.
 func (p *prompt) label(w int) string {
-	if label := console.Printable(p.session.Prompt()) + "> "; w >= 60 && width(label) < w/2 {
+	label := console.Printable(p.session.Prompt()) + "> "
+	if p.desk != nil {
+		label = p.ask.Prompt + "> "
+		if p.ask.Before != "" {
+			label = strings.Repeat(".", len(p.ask.Prompt)) + "> "
+		}
+	}
+	if p.desk != nil || w >= 60 && width(label) < w/2 {
 		return label
 	}
 	return "> "

@@ -1,21 +1,24 @@
 package dash
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rpckids/rpckids/console"
-	"github.com/rpckids/rpckids/console/theme"
 )
 
 // result shows the reply of an entry, why it failed, or what a command that calls nothing had to say.
 type result struct {
 	*scene
 	output *output
-	of     int // the entry that doc lays out; 0: the output or nothing
-	doc    document
-	top    int // first line shown
+	laid   content // what the sheet shows, or will show when its work is back
+	sheet  sheet
+	laying errand
+	items  items     // of the entry, when it is a stream
+	opened *itemLine // the item that is shown in full; nil: the list
+	filter jq
+	find   finder
 	w      int // cells that its lines may take
 	rows   int // lines that there is room for; 0 while it is not shown
 	facts  bool
@@ -25,41 +28,165 @@ type result struct {
 type output struct {
 	command string
 	text    string
-	err     *console.Error // when it failed without a call
+	diff    []console.DiffLine // what text says, where calls were compared
+	err     *console.Error     // when it failed without a call
+}
+
+// content is what a sheet was made of: it is made anew when another one is to be shown.
+type content struct {
+	output  *output
+	number  int           // of the entry; 0: the output or nothing
+	state   console.State // a running one gets its reply later
+	items   int           // of a stream that is filtered
+	dropped bool
+	opened  *itemLine
+	filter  string
+	on      bool // it is filtered
+}
+
+func (r *result) content() content {
+	if r.output != nil {
+		return content{output: r.output}
+	}
+	e := r.done
+	s := content{number: e.Number, state: e.State, dropped: e.Dropped, opened: r.opened}
+	if r.filtered() {
+		s.filter, s.on = r.filter.text, true
+		if r.streams() && r.opened == nil {
+			s.items = e.Items
+		}
+	}
+	return s
+}
+
+// filtered says whether the filter has something to work on.
+func (r *result) filtered() bool {
+	return r.filter.on && r.output == nil && r.done.Number > 0 && !r.done.Dropped && (r.done.Result != nil || r.streams())
 }
 
 // load lays out what is to be shown in that part of the screen when it changed.
 func (r *result) load(in rect) {
 	r.w, r.rows = in.w, in.h
-	switch {
-	case r.output != nil:
-		if r.of != 0 {
-			r.of, r.top = 0, 0
-		}
-	case r.of != r.done.Number:
-		r.of, r.top = r.done.Number, 0
-		r.doc = newDocument(r.done.Result)
-		if r.done.Dropped {
-			r.doc = newText(notKept)
-		}
+	if r.items.of != r.done.Number {
+		r.opened = nil
 	}
-	if r.rows > 0 && r.top > 0 {
-		r.top = min(r.top, r.furthest())
+	if r.streams() || r.done.Number != r.items.of {
+		r.items.load(r.session.Journal(), r.done)
+		r.items.fit(r.room())
+	}
+	if want := r.content(); want != r.laid {
+		r.laid = want
+		r.layOut()
+	}
+	r.sheet.fit(r.theme, r.to(), r.body())
+}
+
+// laidAtOnce is how large a payload may be that is laid out at once; a larger one is beside the program.
+const laidAtOnce = 32 << 10
+
+// layOut makes the sheet for what is to be shown.
+func (r *result) layOut() {
+	want := r.laid
+	switch {
+	case want.output != nil && want.output.diff != nil:
+		r.put(newComparison(want.output.diff))
+	case want.output != nil:
+		r.put(newText(want.output.text))
+	case want.dropped:
+		r.put(newText(notKept))
+	case want.on && want.filter != "":
+		r.filter.run(r.scene, r.inputs(), func(d document) {
+			if r.laid.on {
+				r.put(d)
+			}
+		})
+	case len(r.payload()) > laidAtOnce:
+		payload := r.payload()
+		r.put(newText("laying out " + console.Bytes(len(payload))))
+		r.laying.send(r.scene, func() func() {
+			d := newDocument(payload)
+			return func() {
+				if r.laid == want {
+					r.put(d)
+				}
+			}
+		})
+	default:
+		r.put(newDocument(r.payload()))
 	}
 }
 
-// furthest is how far the document scrolls: from there on its last line is in sight, counting lines that take several rows.
-func (r *result) furthest() int {
-	n := len(r.doc.lines)
-	for left := max(r.rows, 1); n > 0; n-- {
-		p := newPage(r.w, left+1)
-		r.doc.draw(p, r.theme, n-1, 1, r.to(), 0)
-		if len(p.lines) > left {
-			break
-		}
-		left -= len(p.lines)
+// put shows a document, and goes on looking for what was looked for.
+func (r *result) put(d document) {
+	r.sheet.set(d)
+	r.sheet.fit(r.theme, r.to(), r.body())
+	if r.find.of != nil {
+		r.find.search(r.scene, d, r.find.text, 0, func(int) {})
 	}
-	return max(min(n, len(r.doc.lines)-1), 0)
+}
+
+// payload is the reply, or the item that is shown in full.
+func (r *result) payload() json.RawMessage {
+	if r.opened != nil {
+		return r.opened.payload
+	}
+	return r.done.Result
+}
+
+// inputs are what the filter works on: the reply, or the items of a stream.
+func (r *result) inputs() []json.RawMessage {
+	if !r.streams() || r.opened != nil {
+		return []json.RawMessage{r.payload()}
+	}
+	var list []json.RawMessage
+	for _, it := range r.items.lines {
+		if !it.given {
+			list = append(list, it.payload)
+		}
+	}
+	return list
+}
+
+// streams says whether what is shown is a stream.
+func (r *result) streams() bool {
+	return r.output == nil && r.done.Number > 0 && r.done.ItemsText() != "" && !r.done.Dropped && (r.done.Kind.Streams() || r.done.State == console.Running)
+}
+
+// lists says whether the items of a stream are shown as a list.
+func (r *result) lists() bool { return r.streams() && r.opened == nil && !r.filtered() }
+
+// reads says whether a document is shown that can be scrolled, folded and searched.
+func (r *result) reads() bool {
+	switch {
+	case r.output != nil:
+		return r.output.err == nil
+	case r.lists(), r.done.Number == 0:
+		return false
+	}
+	return r.opened != nil || r.filtered() || r.done.State == console.OK && r.done.Kind != console.KindCast
+}
+
+// reasonRows is the room for the reason of a stream that failed.
+const reasonRows = 4
+
+// room is how many items can be seen: below them stands why the stream failed.
+func (r *result) room() int {
+	if r.done.State == console.Failed {
+		return r.rows - min(reasonRows, r.rows/2)
+	}
+	return r.rows
+}
+
+// body is how many rows a document can take: the filter has its own, and so has a text while it is looked for.
+func (r *result) body() int {
+	n := r.rows
+	if r.filtered() {
+		n -= len(r.filterRows())
+	}
+	if r.find.box.open {
+		n--
+	}
+	return max(n, 0)
 }
 
 // to is the column before which the lines of the document end.
@@ -72,72 +199,20 @@ func (r *result) to() int {
 
 // beside says whether the facts of the call stand in the pane itself, at the right of the reply.
 func (r *result) beside() bool {
-	return r.facts && r.output == nil && r.done.Number > 0 && r.done.State != console.Failed && r.w >= 70
+	return r.facts && r.output == nil && r.done.Number > 0 && !r.filtered() && r.done.State != console.Failed && r.w >= 70
 }
 
 // say shows the text of a command instead of a reply, until the next call.
-func (r *result) say(o *output) {
-	r.output, r.of, r.top = o, 0, 0
-	if o != nil {
-		r.doc = newText(o.text)
-	} else {
-		r.doc = document{}
-	}
-}
-
-func (r *result) Update(key string) wish {
-	page := max(r.rows-1, 1)
-	switch key {
-	case "down", "j":
-		r.top++
-	case "up", "k":
-		r.top--
-	case "pgdown", " ":
-		r.top += page
-	case "pgup":
-		r.top -= page
-	case "home", "g":
-		r.top = 0
-	case "end", "G":
-		r.top = len(r.doc.lines)
-	case "r":
-		if r.output == nil && r.done.Number > 0 {
-			return wishRun("rerun " + strconv.Itoa(r.done.Number))
-		}
-	case "e":
-		if r.output == nil && r.done.Number > 0 && !r.done.Dropped {
-			return wishEdit(commandLine(r.done))
-		}
-		if r.output != nil {
-			return wishEdit(r.output.command)
-		}
-	}
-	r.top = min(max(r.top, 0), r.furthest())
-	return nil
-}
-
-func (r *result) Keys() []key {
-	m := r.theme.Mark
-	return []key{
-		{"j k", "scroll", ""},
-		{"j k " + m.Up + " " + m.Down, "", "scroll"},
-		{"pgup pgdn", "page", "a page up, down"},
-		{"home end", "", "first, last line"},
-		{"r", "rerun", "run again"},
-		{"e", "edit", "edit, then run"},
-		{"f", "zoom", "zoom this pane"},
-		{"esc", "prompt", ""},
-	}
-}
+func (r *result) say(o *output) { r.output = o }
 
 // more says whether there are lines out of sight.
-func (r *result) more() bool { return r.rows > 0 && r.furthest() > 0 }
+func (r *result) more() bool { return r.reads() && r.sheet.more() }
 
 func (r *result) Heading(w, h int) heading {
 	hd := heading{number: 3, name: "Result"}
 	switch {
 	case r.output != nil:
-		hd.right = cut(r.output.command, max(w/2, 8), r.theme.Mark.Cut)
+		hd.right = cut(console.Printable(r.output.command), max(w/2, 8), r.theme.Mark.Cut)
 	case r.done.Number > 0:
 		typ := r.done.ReplyType
 		if typ == "" || r.done.State == console.Failed { // an error's own type says nothing
@@ -148,29 +223,71 @@ func (r *result) Heading(w, h int) heading {
 			hd.right += " " + console.Printable(typ)
 		}
 	}
-	if r.more() && (r.output != nil || r.done.State == console.OK) {
-		hd.right += "  " + console.Count(r.top+1) + " of " + console.Count(len(r.doc.lines))
+	switch {
+	case r.lists():
+		hd.right += r.position()
+	case r.find.of != nil && r.reads():
+		hd.right += "  " + cut(r.find.label(), max(w/2, 8), r.theme.Mark.Cut)
+	case r.more():
+		n := r.sheet.top
+		if r.sheet.doc.json && r.focus == atResult {
+			n = r.sheet.at
+		}
+		hd.right += "  " + console.Count(r.line(n)) + " of " + console.Count(r.sheet.doc.count())
 	}
 	return hd
+}
+
+// line is the number of a line that is shown.
+func (r *result) line(i int) int {
+	if r.sheet.len() == 0 {
+		return 0
+	}
+	for n := r.sheet.line(i); n >= 0; n-- {
+		if at := r.sheet.doc.number(n); at > 0 {
+			return at
+		}
+	}
+	return 1
+}
+
+// position says how many items there are and which of them is chosen.
+func (r *result) position() string {
+	n := r.items.end
+	text := "  " + count(n, "item")
+	if r.done.Kind == console.KindChat {
+		text = "  " + count(n, "line")
+	}
+	older := n - len(r.items.lines)
+	switch {
+	case r.items.chosen > 0:
+		text = "  " + console.Count(older+r.items.at()+1) + " of " + strings.TrimSpace(text)
+	case older > 0:
+		text += ", newest " + console.Count(len(r.items.lines)) + " kept"
+	}
+	return text
 }
 
 func (r *result) View(w, h int) []string {
 	p := newPage(w, h)
 	switch {
-	case r.output != nil:
-		r.said(p)
-	case r.done.Number == 0:
+	case r.output != nil && r.output.err != nil:
+		r.reason(p, r.output.err, false)
+	case r.output == nil && r.done.Number == 0:
 		p.text(&r.theme.Muted, " the reply stands here")
+	case r.lists():
+		r.stream(p)
+	case r.reads():
+		r.read(p)
 	case r.done.State == console.Failed:
 		r.failed(p)
 	case r.done.Kind == console.KindCast:
 		r.cast(p)
-	default:
-		r.reply(p)
 	}
 	if at := factsAt(w); r.beside() {
 		return beside(p.done(), r.factLines(w-at, h), at)
 	}
+	r.under(p)
 	return p.done()
 }
 
@@ -187,24 +304,54 @@ func beside(left, right []string, at int) []string {
 	return out
 }
 
-func (r *result) reply(p *page) {
-	top, outdent := r.top, 0
-	if n := len(r.doc.lines); p.h <= 3 && n > p.h && r.doc.json && strings.HasPrefix(r.doc.text, "{") {
-		top, outdent = min(top+1, n-2), 1 // no room for the brackets around the fields
+// read draws the document, above it the filter and below it what is looked for.
+func (r *result) read(p *page) {
+	if r.filtered() {
+		for _, l := range r.filterRows() {
+			p.add(l)
+		}
 	}
-	for n := top; n < len(r.doc.lines) && !p.full(); n++ {
-		r.doc.draw(p, r.theme, n, 1, r.to(), outdent)
+	body := newPage(p.w, min(r.body(), p.left()))
+	focus := r.focus == atResult && !r.filter.box.open && !r.find.box.open
+	s := r.sheet
+	if n := s.len(); !focus && s.top == 0 && s.skip == 0 && p.h <= 3 && n > p.h && s.doc.json && strings.HasPrefix(s.doc.text, "{") {
+		s.top, s.outdent = min(1, n-2), 1 // no room for the brackets around the fields
+	}
+	s.draw(body, focus)
+	if r.find.box.open {
+		body.done() // its line stands at the bottom
+	}
+	p.lines = append(p.lines, body.lines...)
+	if r.find.box.open {
+		p.add(r.find.box.draw(r.theme, "/", p.w))
 	}
 }
 
-func (r *result) said(p *page) {
+// filterRows are the filter and, where it has no result, why.
+func (r *result) filterRows() []*line {
 	t := r.theme
-	if err := r.output.err; err != nil {
-		r.reason(p, err, false)
-		return
+	rows := []*line{r.filter.box.draw(t, "|", r.to()+1)}
+	if reason := r.filter.reason(); reason != "" && r.rows > 2 {
+		l := (&line{}).put(&t.Text, " ")
+		rows = append(rows, l.put(&t.Fail, cut(reason, r.to()-1, t.Mark.Cut)))
 	}
-	for n := r.top; n < len(r.doc.lines) && !p.full(); n++ {
-		r.doc.draw(p, t, n, 1, r.to(), 0)
+	return rows
+}
+
+// stream shows the items, the newest last, and below them why there are no more.
+func (r *result) stream(p *page) {
+	e := r.done
+	if len(r.items.lines) == 0 && e.State == console.Running {
+		p.text(&r.theme.Muted, " items stand here as they come")
+	}
+	if len(r.items.lines) == 0 && e.State == console.OK {
+		p.text(&r.theme.Muted, " it ended without an item")
+	}
+	list := newPage(p.w, min(r.room(), len(r.items.lines)))
+	r.items.draw(list, r.theme, e.Kind == console.KindChat, r.focus == atResult, r.to())
+	p.lines = append(p.lines, list.done()...)
+	if e.State == console.Failed && e.Err != nil {
+		r.reason(p, e.Err, true)
 	}
 }
 
@@ -216,163 +363,4 @@ func (r *result) cast(p *page) {
 	}
 	p.text(&t.Strong, " "+sent)
 	p.text(&t.Muted, " a cast has no reply")
-}
-
-// failed tells what happened, what it means and what to do.
-func (r *result) failed(p *page) {
-	e := r.done
-	if e.Err == nil {
-		r.reason(p, &console.Error{Message: "failed"}, true)
-		return
-	}
-	r.reason(p, e.Err, true)
-	t := r.theme
-	if p.left() > 2 {
-		p.gap()
-	}
-	r.pair(p, "request", oneLineCommand(e), &t.Text)
-	r.pair(p, "sent", sentText(t, e), &t.Text)
-}
-
-func oneLineCommand(e console.Entry) string {
-	s := console.Printable(e.Type)
-	if e.Payload != nil {
-		s += " " + oneLine(e.Payload)
-	}
-	return s
-}
-
-func sentText(t *theme.Theme, e console.Entry) string {
-	switch {
-	case e.Dropped:
-		return clock(e.Started) + "; " + notKept
-	case e.Trace.Out == nil:
-		return "nothing"
-	}
-	s := console.Bytes(len(e.Trace.Out)) + " at " + clock(e.Started)
-	if e.Trace.In == nil {
-		s += ", nothing came back"
-	}
-	return s
-}
-
-func (r *result) reason(p *page, err *console.Error, status bool) {
-	t := r.theme
-	if status {
-		p.text(&t.Alarm, " "+strings.ReplaceAll(console.Printable(err.Status()), "_", " "))
-	}
-	style := &t.Text
-	if !status {
-		style = &t.Fail
-	}
-	for _, s := range wrap(console.Printable(err.Message), p.w-2) {
-		p.text(style, " "+s)
-	}
-	if err.RetryAfter > 0 {
-		r.pair(p, "retry", "after "+short(err.RetryAfter, t.ASCII), &t.Text)
-	}
-	if err.Likely != "" {
-		r.pair(p, "likely", console.Printable(err.Likely), &t.Text)
-	}
-	if err.Hint != "" {
-		if p.left() > 2 {
-			p.gap()
-		}
-		r.pair(p, "try", console.Printable(err.Hint), &t.Accent)
-	}
-	if err.Details != nil {
-		r.pair(p, "details", oneLine(err.Details), &t.Text)
-	}
-}
-
-// pair puts a label and its text, over several lines when it is long.
-func (r *result) pair(p *page, name, text string, style *theme.Style) {
-	t := r.theme
-	for i, s := range wrap(text, max(p.w-1-10, 10)) {
-		l := (&line{}).put(&t.Text, " ")
-		if i == 0 {
-			l.put(&t.Muted, name)
-		}
-		p.add(l.until(&t.Text, 10).put(style, s))
-	}
-}
-
-// factLines tells what is known of the shown call besides its reply.
-func (r *result) factLines(w, h int) []string {
-	p, t := newPage(w, h), r.theme
-	e := r.done
-	if e.Number == 0 || r.output != nil {
-		return p.done()
-	}
-	fact := func(name, text string, style *theme.Style) {
-		l := (&line{}).put(&t.Text, " ").put(&t.Muted, name).until(&t.Text, 12)
-		p.add(l.put(style, cut(text, w-13, t.Mark.Cut)))
-	}
-	fact("request", oneLineCommand(e), &t.Text)
-	if e.Trace.RequestID != "" {
-		fact("requestId", console.Printable(e.Trace.RequestID), &t.Text)
-	}
-	fact("sent", r.sentFact(e), &t.Text)
-	if r.before.Number > 0 && e.State == console.OK {
-		fact("before", r.beforeFact(e), &t.Text)
-	}
-	if e.Kind == console.KindCall && e.State == console.OK {
-		fact("saved as", r.savedFact(e), &t.Text)
-	}
-	if e.Hint != "" {
-		fact("hint", console.Printable(e.Hint), &t.Accent)
-	}
-	r.exact(p, e, h)
-	return p.done()
-}
-
-func (r *result) sentFact(e console.Entry) string {
-	s := clock(e.Started)
-	if e.Trace.Server != "" {
-		s += " to " + console.Printable(e.Trace.Server)
-	}
-	if e.Trace.Attempts > 1 {
-		s += ", " + strconv.Itoa(e.Trace.Attempts) + " attempts"
-	}
-	return s
-}
-
-func (r *result) beforeFact(e console.Entry) string {
-	diff := e.Trace.RTT - r.before.Trace.RTT
-	sign := "+"
-	if diff < 0 {
-		sign = ""
-	}
-	ascii := r.theme.ASCII
-	return short(r.before.Trace.RTT, ascii) + " in #" + strconv.Itoa(r.before.Number) + ", now " + sign + short(diff, ascii)
-}
-
-func (r *result) savedFact(e console.Entry) string {
-	s := "$" + strconv.Itoa(e.Number)
-	if e.Number == r.last {
-		s = "$last, " + s
-	}
-	return s
-}
-
-// exact adds, where there is room, where the time went to the nanosecond.
-func (r *result) exact(p *page, e console.Entry, h int) {
-	t := r.theme
-	ps := parts(e)
-	if p.left() < len(ps)+2 {
-		return
-	}
-	p.gap()
-	at := 0
-	row := func(name string, d time.Duration, sign string, style *theme.Style) {
-		l := (&line{}).put(&t.Text, " ").put(style, sign).put(&t.Muted, name).until(&t.Text, 12)
-		p.add(l.right(&t.Text, nanos(d), 12+at))
-	}
-	for _, q := range append(ps, part{time: e.Trace.RTT}) {
-		at = max(at, len(nanos(q.time)))
-	}
-	for _, q := range ps {
-		row(q.name, q.time, r.partSign(q.kind)+" ", r.partStyle(q.kind))
-	}
-	row("round trip", e.Trace.RTT, "", &t.Text)
 }

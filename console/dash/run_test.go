@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +78,7 @@ func (p *program) typ(t *testing.T, keys string) {
 
 func start(t *testing.T, ctx context.Context, s *console.Session) *program {
 	t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
 	r, w := io.Pipe()
 	p := &program{keys: w, out: &terminal{}, end: make(chan struct{})}
 	m := newModel(ctx, s, Config{Theme: looks("mono", false)})
@@ -86,6 +88,7 @@ func start(t *testing.T, ctx context.Context, s *console.Session) *program {
 		p.next, p.err = m.run(tea.WithInput(r), tea.WithOutput(p.out), tea.WithoutSignalHandler())
 	}()
 	t.Cleanup(func() {
+		cancel() // the program ends, too, when a wait failed
 		_ = w.Close()
 		<-p.end
 		_ = s.Close()
@@ -124,6 +127,21 @@ func TestFeedWakesTheScreen(t *testing.T) {
 	if p.err != nil || p.next != console.Quit {
 		t.Errorf("got %v, %v", p.next, p.err)
 	}
+}
+
+// TestMouseOfTheTerminal takes the mouse, clicks, and leaves: the terminal has it back.
+func TestMouseOfTheTerminal(t *testing.T) {
+	p := start(t, context.Background(), newSession(t))
+	p.out.wait(t, "rpckids")
+	p.typ(t, "\x1b[17~") // f6
+	p.out.wait(t, "\x1b[?1002h")
+	p.typ(t, "\x1b[<0;10;9M") // a click in Calls
+	p.out.wait(t, "esc: back to the prompt")
+	p.typ(t, "\x1b[<0;10;22M") // and one at the prompt
+	p.out.wait(t, "help lists the commands")
+	p.typ(t, "\x04") // ctrl+d
+	<-p.end
+	p.out.wait(t, "\x1b[?1002l")
 }
 
 func TestContextEndsTheProgram(t *testing.T) {
@@ -171,7 +189,7 @@ func TestOfferEnds(t *testing.T) {
 		offers, sent, done := make(chan struct{}, 1), make(chan tea.Msg), make(chan struct{})
 		go func() { // ends with ctx
 			defer close(done)
-			feed(ctx, s, offers, func(m tea.Msg) { sent <- m })
+			feed(ctx, s, offers, new(atomic.Int64), func(m tea.Msg) { sent <- m })
 		}()
 		began := time.Now()
 		offers <- struct{}{}
@@ -196,7 +214,7 @@ func TestFeedIsQuiet(t *testing.T) {
 		var last time.Time
 		go func() { // ends with ctx
 			defer close(done)
-			feed(ctx, s, nil, func(tea.Msg) { ticks, last = ticks+1, time.Now() })
+			feed(ctx, s, nil, new(atomic.Int64), func(tea.Msg) { ticks, last = ticks+1, time.Now() })
 		}()
 		expect := func(what string, least, most int) {
 			t.Helper()

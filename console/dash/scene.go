@@ -9,7 +9,6 @@ import (
 
 const (
 	sceneTail = 64  // entries looked through for the newest result and for the tour
-	pointKeep = 256 // points of the charts
 	lookBack  = 200 // entries looked through for an earlier call of the same type
 )
 
@@ -26,14 +25,19 @@ type scene struct {
 	last     int             // number of the newest entry
 	tail     []console.Entry // the newest entries, oldest first
 	shown    console.Entry   // the entry in the hero; Number 0 when there is none
-	done     console.Entry   // the finished entry in Result; Number 0 when there is none
+	done     console.Entry   // the entry in Result: one that has finished, or a stream; Number 0 when there is none
 	before   console.Entry   // an earlier good call of the type of done; Number 0 when there is none
 	beforeOf int             // the entry that before precedes
-	timing   console.Timing  // of the type of shown
-	field    string          // the name of its server time: "costInNanos"; "" when no reply tells one
-	cost     console.Entry   // the shown call of that type, or else the newest, whose server time is known
 	frame    int             // counts ticks, for the spinner
+	work     []work          // waits to be begun, see later
 }
+
+// work is what takes too long for a key or a frame. It runs beside the program, touches nothing that the program does, and returns what the program does when
+// it is back; nil for nothing.
+type work func() (then func())
+
+// later has work begun when the message that is being handled has been.
+func (s *scene) later(w work) { s.work = append(s.work, w) }
 
 // take reads the session anew; choose has to follow.
 func (s *scene) take(now time.Time) {
@@ -43,34 +47,18 @@ func (s *scene) take(now time.Time) {
 	s.tail = j.Tail(sceneTail, 0)
 }
 
-// choose settles which entry the hero, Timing and Result show. chosen is picked by hand; 0 means the newest.
+// choose settles which entry the hero and Result show, and Timing follows. chosen is picked by hand; 0 means the newest.
 func (s *scene) choose(chosen int) {
 	j := s.session.Journal()
 	s.shown, s.done = newest(s.tail, true), newest(s.tail, false)
 	if e, ok := j.Entry(chosen); ok {
 		s.shown = e
-		if e.State != console.Running {
+		if tells(e) {
 			s.done = e
 		}
 	}
 	if s.beforeOf != s.done.Number {
 		s.before, s.beforeOf = s.earlier(j), s.done.Number
-	}
-	typ := s.shown.Type
-	if s.shown.Kind == console.KindCast {
-		typ = "" // casts have no timing: the type that finished last
-	}
-	s.timing = j.Timing(typ, pointKeep)
-	if s.timing.Calls == 0 && s.shown.State == console.Running {
-		s.timing = j.Timing("", pointKeep)
-	}
-	s.field, s.cost = "", console.Entry{}
-	if s.timing.HasServer {
-		s.cost = s.newestCost()
-		if s.field = s.session.ServerTimeField(s.timing.Type); s.field == "" {
-			s.field = "server"
-		}
-		s.field = console.Printable(s.field)
 	}
 }
 
@@ -79,7 +67,7 @@ func newest(entries []console.Entry, running bool) console.Entry {
 	var best console.Entry
 	var at time.Time
 	for _, e := range entries {
-		if e.State == console.Running && !running {
+		if !running && !tells(e) {
 			continue
 		}
 		if when := e.Started.Add(e.Trace.RTT); !when.Before(at) {
@@ -89,16 +77,9 @@ func newest(entries []console.Entry, running bool) console.Entry {
 	return best
 }
 
-func (s *scene) newestCost() console.Entry {
-	if s.shown.HasServer && s.shown.Type == s.timing.Type {
-		return s.shown
-	}
-	for i := len(s.tail) - 1; i >= 0; i-- {
-		if e := s.tail[i]; e.HasServer && e.Type == s.timing.Type {
-			return e
-		}
-	}
-	return console.Entry{}
+// tells says whether there is something to show of an entry: a stream shows its items as they come.
+func tells(e console.Entry) bool {
+	return e.State != console.Running || e.ItemsText() != ""
 }
 
 func (s *scene) earlier(j *console.Journal) console.Entry {

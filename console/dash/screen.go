@@ -2,6 +2,7 @@ package dash
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rpckids/rpckids/console"
@@ -9,10 +10,20 @@ import (
 
 // View returns the screen. It is drawn anew only after a message that may have changed it.
 func (m *model) View() string {
+	defer recovered(m.failed)
 	if m.dirty || m.cache == "" {
 		m.cache, m.dirty = m.draw(), false
 	}
 	return m.cache
+}
+
+// failed ends the program with a fault of a frame, which cannot return a command.
+func (m *model) failed(err error) {
+	m.dirty = false // the last frame stands
+	if m.err == nil && m.quit != nil {
+		go m.quit() // the program takes it when this frame is done; it ends with the program at the latest
+	}
+	m.err = err
 }
 
 func (m *model) draw() string {
@@ -59,14 +70,14 @@ func (m *model) drawFull(screen []string) {
 		copy(screen[l.hero:], m.hero(m.w, m.tour.line()))
 	}
 	if l.keys >= 0 {
-		screen[l.keys] = keysLine(m.theme, m.keys(), m.w)
+		screen[l.keys] = keysLine(m.theme, m.keys(), m.mouse, m.w)
 	}
 	m.drawPanes(screen)
 }
 
 // drawPanes draws every frame that the layout has, bodies first, because a heading may tell what its body found room for.
 func (m *model) drawPanes(screen []string) {
-	f := frames{theme: m.theme, rects: m.layout.frames, focus: m.focus}
+	f := frames{theme: m.theme, rects: m.layout.frames, tabs: m.layout.tabs, focus: m.focus}
 	var bodies [places][]string
 	top, bottom := m.h, 0
 	for p := atCalls; p < places; p++ {
@@ -78,35 +89,30 @@ func (m *model) drawPanes(screen []string) {
 		bodies[p], f.heads[p] = m.body(p, in)
 		top, bottom = min(top, r.y), max(bottom, r.y+r.h)
 	}
-	if m.layout.shape == single && !m.zoom {
-		for p := atCalls; p <= atResult; p++ {
-			f.tabs = append(f.tabs, m.paneAt(p).Heading(m.w, 0))
-		}
-	}
+	f.names = m.names()
 	for y := top; y < bottom; y++ {
 		screen[y] = f.row(y, 0, m.w, &bodies)
 	}
 }
 
+// names are those of the panes, for the tabs.
+func (m *model) names() (names [places]string) {
+	for p := m.layout.tabs.first; p > atPrompt && p <= m.layout.tabs.last; p++ {
+		names[p] = m.paneAt(p).Heading(m.w, 0).name
+	}
+	return names
+}
+
 func (m *model) body(p place, in rect) ([]string, heading) {
 	idle := m.result.output == nil && m.scene.done.Number == 0
 	switch {
-	case p == atSide && m.touring():
-		return m.tour.view(m.theme, in.w, in.h), m.tour.heading()
 	case p == atSide:
-		return m.result.factLines(in.w, in.h), heading{name: "Facts", right: m.factsOf()}
+		return m.tour.view(m.theme, in.w, in.h), m.tour.heading()
 	case p == atResult && idle && m.touring() && m.layout.frames[atSide].empty():
 		return m.tour.view(m.theme, in.w, in.h), m.paneAt(p).Heading(in.w, in.h)
 	}
 	pane := m.paneAt(p)
 	return pane.View(in.w, in.h), pane.Heading(in.w, in.h)
-}
-
-func (m *model) factsOf() string {
-	if e := m.scene.done; e.Number > 0 && m.result.output == nil {
-		return fmt.Sprintf("#%d", e.Number)
-	}
-	return ""
 }
 
 // drawPrompt draws the line being typed and what is said of it; it returns the cell of the cursor, or -1 when the keyboard is elsewhere.
@@ -117,6 +123,11 @@ func (m *model) drawPrompt(screen []string) (x, y int) {
 	if l.hint >= 0 {
 		screen[l.hint] = m.prompt.hint(m.w, m.idle())
 	}
+	if p, ok := m.typist(); ok {
+		in := l.frames[m.focus].inside()
+		x, y := p.Cursor(in.w, in.h)
+		return in.x + x, in.y + y
+	}
 	if m.focus != atPrompt {
 		return -1, -1
 	}
@@ -125,9 +136,18 @@ func (m *model) drawPrompt(screen []string) (x, y int) {
 
 // idle is what stands under an empty line.
 func (m *model) idle() string {
-	switch {
-	case m.focus != atPrompt:
+	if p, ok := m.typist(); ok {
+		return p.Hint()
+	}
+	if m.focus != atPrompt {
+		if p, ok := m.focused().(closer); ok && p.Closes() != "" {
+			return "esc: " + p.Closes()
+		}
 		return "esc: back to the prompt"
+	}
+	switch {
+	case m.prompt.desk != nil:
+		return "one item a line; ctrl+d ends, ctrl+c cancels"
 	case m.totals.Running > 0:
 		return "you can type the next command"
 	case m.result.output != nil && m.result.more():
@@ -147,14 +167,36 @@ func (m *model) idle() string {
 // keys are those of the place that has the keyboard.
 func (m *model) keys() []key {
 	if m.focus != atPrompt {
-		return m.focused().Keys()
+		return m.paneKeys()
 	}
 	keys := promptKeys
+	if m.prompt.desk != nil {
+		keys = askedKeys
+	}
 	if m.totals.Running > 0 {
 		keys = append([]key{{"ctrl+c", "cancel call", ""}}, keys...)
 	}
 	if m.tour.line() != "" && m.prompt.empty() {
 		keys = append([]key{{"space", "next step", ""}}, keys...)
 	}
-	return append(keys[:len(keys):len(keys)], key{"alt+1..3", "pane", ""}, key{"ctrl+d", "leave", ""})
+	keys = append(keys[:len(keys):len(keys)], key{"alt+1..5", "pane", ""})
+	if m.prompt.desk != nil {
+		return keys
+	}
+	return append(keys, key{"ctrl+d", "leave", ""})
+}
+
+// paneKeys are those of the pane that has the keyboard; f says what it does there.
+func (m *model) paneKeys() []key {
+	keys := m.focused().Keys()
+	if !m.zoom {
+		return keys
+	}
+	keys = slices.Clone(keys)
+	for i, k := range keys {
+		if k.keys == "f" {
+			keys[i] = key{"f", "unzoom", "all panes again"}
+		}
+	}
+	return keys
 }

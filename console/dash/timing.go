@@ -1,270 +1,272 @@
 package dash
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/rpckids/rpckids/console"
-	"github.com/rpckids/rpckids/console/theme"
 )
 
-// timing shows how long the calls of one type took: percentiles of the whole session and charts of the latest calls.
+// timing shows how long the calls of one type took: percentiles and a histogram of the whole session, charts of a stretch of time up to now,
+// and the numbers of replies that are watched.
 type timing struct {
 	*scene
-	scale   scale
-	figures console.Timing // the percentiles as shown, which rest a little while calls arrive
-	since   time.Time      // since when they are shown; zero when they may change at once
+	subject
+	histogram bool // the histogram goes before the charts
+	alone     bool // it has the screen for itself, without the hero
+
+	window    []console.Bucket
+	rtt, rate scale
+	seen      snapshot // what it was loaded from
 }
 
-// figureRest is how long percentiles stay as they are, so that they can be read.
-const figureRest = time.Second / 2
+// snapshot tells whether there is anything new to load.
+type snapshot struct {
+	version uint64
+	now     time.Time
+	chosen  int
+	shown   int
+	typ     string
+	span    int
+	columns int
+}
 
-// load settles the percentiles and the scale of the chart. It is called when the journal changed.
-func (v *timing) load() {
-	switch {
-	case v.timing.Type != v.figures.Type:
-		v.figures, v.since = v.timing, time.Time{}
-	case v.timing.Calls != v.figures.Calls && v.now.Sub(v.since) >= figureRest:
-		v.figures, v.since = v.timing, v.now
+// load reads what the pane shows in so much room. It is called when something may have changed.
+func (v *timing) load(in rect, chosen int, alone bool) {
+	v.alone = alone
+	if !v.changed(in.w-2, chosen) {
+		return
 	}
-	v.scale.fit(v.timing.Type, v.timing.Points, v.now)
+	v.read(v.scene, chosen)
+	v.window = v.columns(v.scene, in.w-2)
+	v.drift(v.scene, v.window)
+	of := v.typ + " " + v.spanText()
+	p50, paces := make([]int64, len(v.window)), int64(0)
+	for i, b := range v.window {
+		p50[i], paces = int64(b.P50), max(paces, pace(b))
+	}
+	v.rtt.fit(of, typical(p50), v.now)
+	v.rate.fit(of, paces, v.now)
+	v.seen.typ = v.typ
 }
 
-func (v *timing) Update(string) wish { return nil }
+func (v *timing) changed(columns, chosen int) bool {
+	s := snapshot{v.session.Journal().Version(), v.now, chosen, v.shown.Number, v.typ, v.span, columns}
+	if s == v.seen {
+		return false
+	}
+	v.seen = s
+	return true
+}
+
+// follow lets the pane be about what a command from here did; e is nil if it was not one call.
+func (v *timing) follow(e *console.Entry) {
+	v.subject.follow(e)
+	v.seen = snapshot{} // it may have changed what is watched, too
+}
+
+func (v *timing) Update(key string) wish {
+	switch key {
+	case "left", "right":
+		by := 1
+		if key == "left" {
+			by = -1
+		}
+		v.step(v.scene, by)
+	case "+", "=":
+		v.stretch(1)
+	case "-":
+		v.stretch(-1)
+	case "h":
+		v.histogram = !v.histogram
+	case "g":
+		return wishGo(atCharts)
+	}
+	return nil
+}
 
 func (v *timing) Keys() []key {
-	return []key{{"f", "zoom", "zoom this pane"}, {"tab", "next pane", ""}, {"esc", "prompt", ""}}
+	return []key{{"+ -", "span", "longer, shorter time"}, {"left right", "type", "timing of another type"}, {"h", "histogram", "histogram first, or charts"},
+		{"g", "charts", "charts of the whole page"}, {"f", "zoom", "zoom this pane"}, {"tab", "next pane", ""}, {"esc", "prompt", ""}}
 }
 
-func (v *timing) Heading(int, int) heading {
+func (v *timing) Heading(w, _ int) heading {
 	h := heading{number: 2, name: "Timing"}
-	if v.timing.Calls > 0 {
-		h.subject = console.Printable(v.timing.Type)
-		h.right = count(v.timing.Calls, "call")
+	if v.live.Calls > 0 {
+		h.subject, h.right = console.Printable(v.typ), v.spanText()
+		if w >= 60 {
+			h.right = "last " + h.right
+		}
 	}
 	return h
 }
 
+// View puts the figures at the top, the counts at the bottom and between them as many sections as there is room for.
 func (v *timing) View(w, h int) []string {
 	p := newPage(w, h)
-	tm := v.timing
-	if tm.Calls == 0 {
-		v.empty(p)
-		return p.done()
+	sections := v.sections(w, h, 0)
+	last := v.lastLine(w - 2)
+	if rest := h - lineCount(sections) - len(sections); v.alone && rest > 2 { // the chart takes what would stay empty
+		sections = v.sections(w, h, rest)
 	}
-	in := w - 2
-	switch {
-	case in >= 60:
-		v.wideFigures(p, h)
-	case h <= 2:
-		v.oneLine(p)
-	default:
-		v.pairs(p, h)
-	}
-	last := v.lastLine(in)
-	rows := v.sparkRows(p.left())
-	if rows > 0 {
-		if p.left() >= rows+3 { // the chart, its label and the last line
+	lines := 1 + lineCount(sections)
+	for i, s := range sections {
+		if i > 0 && lines < h && len(s) > 1 {
 			p.gap()
+			lines++
 		}
-		v.spark(p, in, rows)
+		p.lines = append(p.lines, s[:min(len(s), max(p.left(), 0))]...)
 	}
-	if p.left() > 5 {
-		v.buckets(p, in)
-	}
-	for p.left() > 1 && h > 14 {
+	for p.left() > 1 {
 		p.gap()
 	}
 	p.add(last)
 	return p.done()
 }
 
-func (v *timing) empty(p *page) {
-	p.text(&v.theme.Muted, " p50, p95, p99 and max of")
-	p.text(&v.theme.Muted, " each type, call by call")
-}
-
-// oneLine is for a pane of two lines.
-func (v *timing) oneLine(p *page) {
-	t, tm := v.theme, v.figures
-	l := (&line{}).put(&t.Text, " ")
-	v.figure(l, "p50", tm.P50, &t.Strong).put(&t.Text, "  ")
-	v.figure(l, "p99", tm.P99, &t.Text).put(&t.Text, "  ")
-	p.add(v.figure(l, "max", tm.Max, &t.Text))
-}
-
-// figure puts a label and its duration. Without a good call there is nothing to tell.
-func (v *timing) figure(l *line, name string, d time.Duration, style *theme.Style) *line {
-	cell := durationCell(d, v.theme.ASCII)
-	if v.good() == 0 {
-		cell, style = unknownCell, &v.theme.Muted
+func lineCount(sections [][]string) (n int) {
+	for _, s := range sections {
+		n += len(s)
 	}
-	return l.put(&v.theme.Muted, name+" ").put(style, cell)
+	return n
 }
 
-func (v *timing) good() int { return v.figures.Calls - v.figures.Failed }
-
-func (v *timing) pairs(p *page, h int) {
-	t, tm := v.theme, v.figures
-	row := func(a string, da time.Duration, style *theme.Style, b string, db time.Duration) {
-		l := (&line{}).put(&t.Text, " ")
-		v.figure(l, a, da, style).put(&t.Text, "   ")
-		p.add(v.figure(l, b, db, &t.Text))
+// sections are the parts of the pane from the top down; the chart of how long calls took gets so many extra rows.
+func (v *timing) sections(w, h, extra int) [][]string {
+	all := [][]string{v.top(w, h)}
+	left := h - len(all[0]) - 1
+	add := func(s []string) {
+		if len(s) > 0 && len(s) <= left {
+			all, left = append(all, s), left-len(s)
+		}
 	}
-	row("p50", tm.P50, &t.Strong, "p95", tm.P95)
-	row("p99", tm.P99, &t.Text, "max", tm.Max)
+	if v.live.Calls == 0 {
+		add(v.watched(w, left))
+		return all
+	}
+	if v.alone && left > 6 {
+		add(v.split(w))
+	}
+	if v.histogram {
+		add(v.spread(w, min(left, 10)))
+	}
+	most := 2
 	if h >= 18 {
-		row("p90", tm.P90, &t.Text, "min", tm.Min)
+		most = 3
 	}
-	if tm.HasServer {
-		v.serverLine(p)
-		if h >= 12 {
-			v.serverRange(p)
-		}
+	pins := min(len(v.watches), max(left-2, 0)) // each at least a line, beside a chart of one row
+	if left == 1 {
+		pins = min(len(v.watches), 1)
 	}
+	if tall := 3 * len(v.watches); left-tall >= 3 {
+		pins = tall
+	}
+	add(v.latency(w, min(most+1+extra, left-pins)))
+	add(v.watched(w, pins))
+	if left > 2 && h >= 12 {
+		add(v.paces(w))
+	}
+	if !v.histogram && left > 4 {
+		add(v.spread(w, min(left-1, 9)))
+	}
+	return all
 }
 
-// serverLine tells the server's own time to the nanosecond: that of the shown call, or of the last one that has it.
-func (v *timing) serverLine(p *page) {
-	t := v.theme
-	value, word := short(v.figures.ServerP50, t.ASCII), "p50"
-	if v.cost.Number > 0 {
-		value, word = nanos(v.cost.Server), "#"+strconv.Itoa(v.cost.Number)
+// split shows where the time of the shown call went, when the hero does not.
+func (v *timing) split(w int) []string {
+	e := v.shown
+	if e.Number == 0 || e.State == console.Running {
+		return nil
 	}
-	l := (&line{}).put(&t.Text, " ").put(&t.Muted, v.field).put(&t.Text, "  ").put(&t.Second, value)
-	if l.w+2+len(word) < p.w {
-		l.put(&t.Muted, "  "+word)
-	}
-	p.add(l)
+	t, p := v.theme, newPage(w, 3)
+	l := (&line{}).put(&t.Text, " ").put(&t.Muted, "#"+strconv.Itoa(e.Number)+"  ")
+	total := console.Duration(e.Trace.RTT, t.ASCII)
+	l.put(&t.Text, cut(commandLine(e), w-l.w-width(total)-3, t.Mark.Cut))
+	p.add(l.right(&t.Strong, total, w-1))
+	ps := parts(e)
+	label(ps, e.Trace.RTT, t.ASCII)
+	v.bar(p, ps)
+	v.legend(p, ps, e.Trace.RTT, "")
+	return p.lines
 }
 
-// serverRange tells the spread of the server's own time in the session.
-func (v *timing) serverRange(p *page) {
-	t := v.theme
-	l := (&line{}).put(&t.Text, " ")
-	for _, f := range v.spread() {
-		if l.w+len(f.name)+1+width(f.value)+1 > p.w {
-			break
-		}
-		l.put(&t.Muted, f.name+" ").put(&t.Text, f.value+"  ")
+// latency is the chart of how long calls took, in so many lines.
+func (v *timing) latency(w, lines int) []string {
+	if lines < 1 || w < 8 {
+		return nil
 	}
-	p.add(l)
-}
-
-// named is a figure of the server's own time.
-type named struct{ name, value string }
-
-// spread is the range of the server's own time in whole nanoseconds; the median comes from a histogram and is shown as exact as that.
-func (v *timing) spread() []named {
-	tm := v.figures
-	return []named{
-		{"min", nanos(tm.ServerMin)},
-		{"max", nanos(tm.ServerMax)},
-		{"p50", short(tm.ServerP50, v.theme.ASCII)},
-	}
-}
-
-// wideFigures sets the percentiles side by side, and the server's time below in the same columns.
-func (v *timing) wideFigures(p *page, h int) {
-	t, tm := v.theme, v.figures
-	names := []string{"min", "p50", "p90", "p95", "p99", "max"}
-	values := []time.Duration{tm.Min, tm.P50, tm.P90, tm.P95, tm.P99, tm.Max}
-	step := (p.w - 2) / len(names)
-	head, row := (&line{}).put(&t.Text, " "), (&line{}).put(&t.Text, " ")
-	for i, name := range names {
-		style := &t.Text
-		if name == "p50" {
-			style = &t.Strong
-		}
-		at := 1 + i*step
-		head.until(&t.Text, at).right(&t.Muted, name, at+4)
-		cell := durationCell(values[i], t.ASCII)
-		if v.good() == 0 {
-			cell = unknownCell
-		}
-		row.until(&t.Text, at).put(style, cell)
-	}
-	p.add(head)
-	p.add(row)
-	if tm.HasServer {
-		if h >= 16 {
-			p.gap()
-		}
-		v.wideServer(p, step)
-	}
-}
-
-func (v *timing) wideServer(p *page, step int) {
-	t := v.theme
-	l := (&line{}).put(&t.Text, " ").put(&t.Muted, v.field)
-	if v.cost.Number > 0 {
-		l.put(&t.Muted, " #"+strconv.Itoa(v.cost.Number)+" ").put(&t.Second, nanos(v.cost.Server))
-	}
-	for i, f := range v.spread() {
-		if l.w+3+len(f.name)+1+width(f.value) >= p.w {
-			break
-		}
-		l.until(&t.Text, max(l.w+3, 1+(3+i)*step)).put(&t.Muted, f.name+" ").put(&t.Text, f.value)
-	}
-	p.add(l)
-}
-
-// sparkRows is how high the chart is when so many lines are left for it, its label and the last line.
-func (v *timing) sparkRows(left int) int {
-	limit := 2
-	if left > 12 {
-		limit = 3
-	}
-	return min(max(left-2, 0), limit)
-}
-
-func (v *timing) spark(p *page, in, rows int) {
-	t, tm := v.theme, v.timing
-	points := tm.Points[max(len(tm.Points)-in, 0):]
+	t, p := v.theme, newPage(w, lines)
+	cols := latencies(v.window, v.rtt.top)
 	l := (&line{}).put(&t.Text, " ").put(&t.Muted, "rtt")
-	top := "0 " + t.Mark.Range + " " + short(v.scale.top, t.ASCII)
-	span := "  last " + strconv.Itoa(len(points))
-	if len(points) == 1 {
-		span = "  one call"
+	if lines == 1 {
+		l.put(&t.Text, "  ")
+		l.b, l.w = append(l.b, sparkline(t, cols, w-1-l.w, 1)[0]...), w-1
+		p.add(l)
+		return p.lines
 	}
-	if v.scale.top == 0 {
-		top = ""
+	top := "0 " + t.Mark.Range + " " + short(time.Duration(v.rtt.top), t.ASCII)
+	switch {
+	case len(v.window) == 0:
+		top = "no call in this time"
+	case v.rtt.top == 0:
+		top = "no good call in this time"
 	}
-	if l.w+width(span)+width(top)+2 <= p.w-1 {
-		l.put(&t.Muted, span)
+	if l.w+2+width(top) <= w-1 {
+		l.right(&t.Muted, top, w-1)
 	}
-	p.add(l.right(&t.Muted, top, p.w-1))
-	for _, row := range sparkline(t, points, v.scale.top, in, rows) {
-		b := append([]byte{' '}, row...)
-		p.add(&line{b: b, w: in + 1})
-	}
+	p.add(l)
+	p.chart(sparkline(t, cols, w-2, lines-1))
+	return p.lines
 }
 
-func (v *timing) buckets(p *page, in int) {
-	t := v.theme
-	rows := buckets(v.timing.Points, min(p.left()-3, 8))
-	if len(rows) < 2 {
-		return
+// paces is the chart of how many calls ended in a second.
+func (v *timing) paces(w int) []string {
+	if len(v.window) == 0 || w < 4 {
+		return nil
 	}
-	p.gap()
-	n := 0
-	for _, b := range rows {
-		n += b.count
+	t, p := v.theme, newPage(w, 2)
+	l := (&line{}).put(&t.Text, " ").put(&t.Muted, "rate")
+	p.add(l.right(&t.Muted, v.paceScale(), w-1))
+	p.chart(sparkline(t, paces(v.window, v.rate.top), w-2, 1))
+	return p.lines
+}
+
+func (v *timing) paceScale() string {
+	return "0 " + v.theme.Mark.Range + " " + rateText(float64(v.rate.top)/1000) + "/s"
+}
+
+// rateText formats a rate of a scale, without decimals that say nothing.
+func rateText(r float64) string {
+	if r >= 1 {
+		return console.Count(int(r + 0.5))
 	}
+	return strconv.FormatFloat(r, 'f', -1, 64)
+}
+
+// spread is the histogram of all good calls, in so many lines.
+func (v *timing) spread(w, lines int) []string {
+	rows := buckets(v.bands, min(lines-1, 9))
+	if len(rows) < 2 || w < 24 {
+		return nil
+	}
+	t, p := v.theme, newPage(w, len(rows)+1)
 	l := (&line{}).put(&t.Text, " ").put(&t.Muted, "histogram")
-	p.add(l.right(&t.Muted, "last "+count(n, "good call"), p.w-1))
-	for _, row := range histogram(t, rows, in) {
+	p.add(l.right(&t.Muted, count(v.good(), "good call"), w-1))
+	for _, row := range histogram(t, rows, w-2) {
 		p.add(&line{b: append([]byte{' '}, row.b...), w: row.w + 1})
 	}
+	return p.lines
 }
 
-// lastLine says how many calls failed and how fast those in the chart ended.
+// lastLine says how many calls there were, how many failed, and how fast those in the chart ended.
 func (v *timing) lastLine(in int) *line {
-	t, tm := v.theme, v.timing
+	t, tm := v.theme, v.live
+	if tm.Calls == 0 {
+		return &line{}
+	}
 	calls, rate, failed := count(tm.Calls, "call"), "", ""
-	if r := rateOf(tm.Points[max(len(tm.Points)-in, 0):]); r > 0 {
-		rate = rateText(r)
+	if _, _, r := tally(v.window, v.now); r > 0 {
+		rate = console.Rate(r)
 	}
 	if tm.Failed > 0 {
 		failed = t.Mark.Fail + " " + console.Count(tm.Failed) + " failed"
@@ -279,35 +281,9 @@ func (v *timing) lastLine(in int) *line {
 	return l.put(&t.Fail, failed)
 }
 
-// rateOf is how many of the points ended in a second. Few points say nothing.
-func rateOf(points []console.Point) float64 {
-	if len(points) < fewCalls {
-		return 0
+// chart adds rows of cells with a column free at both sides.
+func (p *page) chart(rows []string) {
+	for _, row := range rows {
+		p.add(&line{b: append([]byte{' '}, row...), w: p.w - 1})
 	}
-	span := points[len(points)-1].At.Sub(points[0].At)
-	if span <= 0 {
-		return 0
-	}
-	return float64(len(points)-1) / span.Seconds()
 }
-
-func rateText(r float64) string {
-	switch {
-	case r >= 1000:
-		return console.Count(int(r + 0.5))
-	case r >= 100:
-		return fmt.Sprintf("%.0f", r)
-	case r >= 10:
-		return fmt.Sprintf("%.1f", r)
-	}
-	return fmt.Sprintf("%.2f", r)
-}
-
-func unit(n int, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
-}
-
-func count(n int, word string) string { return console.Count(n) + " " + unit(n, word) }

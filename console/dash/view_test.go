@@ -1,12 +1,16 @@
 package dash
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +22,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden screens anew")
 
+// logTime is when an event was logged, which no test can choose; the times of calls have milliseconds.
+var logTime = regexp.MustCompile(`\d\d:\d\d:\d\d([ ␛])`)
+
 // golden compares a screen with the one kept under that name.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
@@ -25,7 +32,7 @@ func golden(t *testing.T, name, got string) {
 	for _, l := range strings.Split(got, "\n") {
 		lines = append(lines, strings.TrimRight(l, " "))
 	}
-	got = strings.Join(lines, "\n") + "\n"
+	got = logTime.ReplaceAllString(strings.Join(lines, "\n")+"\n", "12:34:56$1")
 	file := filepath.Join("testdata", "screens", name+".txt")
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -42,7 +49,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-var goldenSizes = [][2]int{{40, 10}, {80, 24}, {120, 40}, {160, 48}}
+var goldenSizes = [][2]int{{40, 10}, {80, 24}, {120, 40}, {160, 48}, {200, 60}}
 
 func TestGoldenScreens(t *testing.T) {
 	for _, lang := range []string{"english", "chinese"} {
@@ -53,9 +60,8 @@ func TestGoldenScreens(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				m := open(t, s, size[0], size[1], Config{})
 				golden(t, name, text(m))
-				if colour := open(t, s, size[0], size[1], Config{Theme: looks("dark", false)}); width(strings.Split(text(colour), "\n")[0]) != size[0] {
-					t.Errorf("the coloured screen has another width")
-				}
+				colour := open(t, s, size[0], size[1], Config{Theme: looks("dark", false)})
+				golden(t, name+"-dark", strings.ReplaceAll(colour.View(), "\x1b", "␛"))
 			})
 		}
 	}
@@ -78,6 +84,10 @@ func TestGoldenStates(t *testing.T) {
 		{"output", func(t *testing.T, m *model) { enter(t, m, "rpc") }},
 		{"help", func(_ *testing.T, m *model) { press(m, "alt+1", "?") }},
 		{"zoom", func(_ *testing.T, m *model) { press(m, "alt+2", "f") }},
+		{"wire", func(_ *testing.T, m *model) { press(m, "alt+4", "f", "j", "j", "j") }},
+		{"tabs", func(_ *testing.T, m *model) { press(m, "alt+4", "n", "esc") }},
+		{"log", func(t *testing.T, m *model) { enter(t, m, "call fail 1"); press(m, "alt+5") }},
+		{"palette", func(_ *testing.T, m *model) { press(m, "f2", "reg") }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSession(t)
@@ -85,6 +95,33 @@ func TestGoldenStates(t *testing.T) {
 			m := open(t, s, 80, 24, Config{Theme: looks("mono", tc.name == "ascii")})
 			tc.do(t, m)
 			golden(t, tc.name+"-80x24", text(m))
+		})
+	}
+}
+
+func TestGoldenWide(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		do   func(t *testing.T, m *model)
+	}{
+		{"wire", func(_ *testing.T, m *model) { press(m, "alt+4", "n", "end") }},
+		{"output", func(t *testing.T, m *model) { enter(t, m, "help call") }},
+		{"tour", func(t *testing.T, m *model) {
+			call(m.session.Journal(), 34, "fib", "10", "89", 398*micro, 0)
+			m.Update(tickMsg{})
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSession(t)
+			cfg := Config{Theme: looks("mono", false)}
+			if tc.name == "tour" {
+				cfg.Tour = demoTour()
+			} else {
+				fill(s.Journal(), true)
+			}
+			m := open(t, s, 160, 48, cfg)
+			tc.do(t, m)
+			golden(t, tc.name+"-160x48", text(m))
 		})
 	}
 }
@@ -109,6 +146,13 @@ func TestScreenFits(t *testing.T) {
 		"result":  {full, Config{}, []string{"alt+3"}},
 		"zoom":    {full, Config{}, []string{"alt+2", "f"}},
 		"help":    {full, Config{Theme: looks("dark", false)}, []string{"alt+1", "?"}},
+		"wire":    {full, Config{}, []string{"alt+4", "j", "j"}},
+		"bytes":   {full, Config{Theme: looks("dark", false)}, []string{"alt+4", "f", "end"}},
+		"log":     {full, Config{Theme: looks("light", true)}, []string{"alt+5", "home"}},
+		"text":    {full, Config{}, []string{"help", "enter"}},
+		"mouse":   {full, Config{Theme: looks("dark", false)}, []string{"f6"}},
+		"palette": {full, Config{Theme: looks("dark", false)}, []string{"f2", "二"}},
+		"choice":  {full, Config{}, []string{"f2", "con", "down"}},
 		"search":  {full, Config{}, []string{"ctrl+r", "二的"}},
 		"chinese": {full, Config{}, []string{`cast log "二的十六次方，以及更多的说明，以及更多的说明，以及更多的说明"`}},
 		"error":   {full, Config{}, []string{"nope", "enter"}},
@@ -152,13 +196,13 @@ func TestHostileText(t *testing.T) {
 	quoted, _ := json.Marshal(evil)
 	e := j.Start(console.Entry{Type: evil, Payload: json.RawMessage(`"` + evil + `"`), Started: noon})
 	e.State, e.ReplyType, e.Result, e.Hint = console.OK, evil, quoted, evil
-	e.Trace = console.Trace{RequestID: evil, Server: evil, RTT: 400 * micro, Client: micro, Wait: 399 * micro, In: []byte{1}, Out: []byte{1}}
+	e.Trace = console.Trace{RequestID: evil, Server: evil, RTT: 400 * micro, Client: micro, Wait: 399 * micro, Protocol: "v1", In: message(evil, evil, evil), Out: []byte(evil)}
 	j.Finish(e)
 	e = j.Start(console.Entry{Type: evil, Started: noon.Add(time.Second)})
 	e.State, e.Err = console.Failed, &console.Error{Exit: console.ExitServer, Code: evil, Message: evil, Hint: evil, Details: json.RawMessage(evil)}
 	j.Finish(e)
 	for _, size := range goldenSizes {
-		for _, keys := range [][]string{nil, {"alt+1", "up"}, {"alt+3"}, {"alt+2"}} {
+		for _, keys := range [][]string{nil, {"alt+1", "up"}, {"alt+3"}, {"alt+2"}, {"alt+4", "f"}, {"alt+1", "up", "alt+4", "end"}} {
 			m := open(t, s, size[0], size[1], Config{Theme: looks("mono", false)})
 			press(m, keys...)
 			for _, r := range ansi.Strip(m.View()) {
@@ -170,6 +214,60 @@ func TestHostileText(t *testing.T) {
 				t.Fatalf("%v after %v: an escape sequence of the server reached the screen", size, keys)
 			}
 		}
+	}
+}
+
+// The size may change at any moment, whatever pours in meanwhile.
+func TestResizesUnderLoad(t *testing.T) {
+	s := newSession(t)
+	fill(s.Journal(), true)
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		second := time.NewTicker(time.Millisecond)
+		defer second.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-second.C:
+			}
+			for range 5 { // 5 000 in a second
+				call(s.Journal(), i%30, []string{"fib", "exp"}[i%2], `{"二":1}`, `{"value":[1,2,3]}`, 300*micro, 0)
+			}
+		}
+	})
+	defer wg.Wait()
+	defer stop()
+	keys := []string{"alt+1", "alt+2", "alt+3", "alt+4", "alt+5", "up", "end", "f", "j", "esc", "f2", "esc", "f1", "esc", "f6", "x", "ctrl+u", "tab", "ctrl+o"}
+	r := rand.New(rand.NewPCG(4, 2))
+	m := open(t, s, 80, 24, Config{Theme: looks("dark", false)})
+	for i := range 200 {
+		w, h := 1+r.IntN(200), 1+r.IntN(60)
+		m.Update(tea.WindowSizeMsg{Width: w, Height: h})
+		checkScreen(t, m.View(), w, h)
+		m.Update(tickMsg{})
+		settle(m, quietly(press(m, keys[r.IntN(len(keys))])))
+		checkScreen(t, m.View(), w, h)
+		if t.Failed() {
+			t.Fatalf("at resize %d to %dx%d", i, w, h)
+		}
+	}
+}
+
+// quietly leaves out commands to the terminal, which only a program can carry out.
+func quietly(cmd tea.Cmd) tea.Cmd {
+	if cmd == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		msg := cmd()
+		if strings.HasPrefix(fmt.Sprintf("%T", msg), "tea.") {
+			if _, batch := msg.(tea.BatchMsg); !batch {
+				return nil
+			}
+		}
+		return msg
 	}
 }
 
