@@ -10,18 +10,9 @@ import (
 	"github.com/rpckids/rpckids/rpcserver"
 )
 
-// demoTypes are the lines by which the console learns what the demo server takes and gives; anybody could type them.
+// demoTypes are the lines that the console does not learn from the server itself; anybody could type them.
 var demoTypes = []string{
-	"rpc fib int",
-	"rpc fib_res int64 --of fib",
-	"rpc exp {base:int, exp:int}",
 	"rpc exp_res {value:int64, costInNanos:int64} --of exp --server-time .costInNanos",
-	"rpc echo any",
-	"rpc echo_res any --of echo",
-	"rpc slow int",
-	"rpc slow_res int --of slow",
-	"rpc fail {code:string, message:string}",
-	"rpc log any",
 }
 
 // startDemo serves the demo services on a free loopback port. stop closes the server and waits for it.
@@ -44,7 +35,7 @@ func startDemo() (addr string, stop func(), err error) {
 	}, nil
 }
 
-// demoSession connects a session to the demo server and teaches it the demo's types.
+// demoSession connects a session to the demo server and teaches it what the server does not tell.
 func demoSession(ctx context.Context, s *console.Session, addr string) error {
 	for _, line := range append([]string{"connect " + addr}, demoTypes...) {
 		if _, err := s.Exec(ctx, line); err != nil {
@@ -56,20 +47,20 @@ func demoSession(ctx context.Context, s *console.Session, addr string) error {
 
 // demoTour is what the demo opens with.
 var demoTour = &console.Tour{
-	Title: "Your first three calls",
+	Title: "Your first calls",
 	Steps: []console.Step{
 		{
 			Title:  "call fib 10",
 			Do:     "call fib 10",
 			Before: "A server runs inside this program, behind a real TCP connection. Ask it for a Fibonacci number.",
-			After:  "89. The bar above shows where the time went: here, and on the way there and back.",
+			After:  "89. The bar above shows where the time went: here, on the way there and back, and on the server.",
 			Done:   answered("fib", "89"),
 		},
 		{
 			Title:  `call exp {"base":2,"exp":10}`,
 			Do:     `call exp {"base":2,"exp":10}`,
 			Before: "exp takes JSON and measures itself: costInNanos is what its loop took on the server, in nanoseconds.",
-			After:  "1024. Computing took costInNanos. The rest of the bar is the way there and back.",
+			After:  "1024. costInNanos is the loop alone. The bar has all that the server told, and the way there and back.",
 			Done:   answered("exp", `{"value":1024,`),
 		},
 		{
@@ -78,6 +69,13 @@ var demoTour = &console.Tour{
 			Before: "A cast expects no reply: its bytes leave, and the caller goes on.",
 			After:  "Sent. Nothing comes back, so nobody knows what the server made of it.",
 			Done:   func(e console.Entry) bool { return e.Type == "log" && e.State == console.Sent },
+		},
+		{
+			Title:  "call fibs 10",
+			Do:     "call fibs 10",
+			Before: "fibs answers with a stream: its items come one by one, and each is shown as soon as it is there.",
+			After:  "Ten items over one stream. ctrl+c would have ended it, on the server too: try call ticks 500.",
+			Done:   func(e console.Entry) bool { return e.Type == "fibs" && e.State == console.OK && e.Items == 10 },
 		},
 	},
 }

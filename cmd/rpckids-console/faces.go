@@ -26,8 +26,10 @@ func (p *program) session(ctx context.Context) (*console.Session, error) {
 	config := console.Config{
 		Dial:     remote.Dial,
 		Addr:     p.addr,
+		Protocol: p.proto,
 		History:  p.history,
 		Connect:  p.single,
+		Script:   !isTerminal(p.in) || !isTerminal(p.out),
 		Settings: settings,
 		ASCII:    p.ascii(),
 		Topics:   map[string]string{"keys": dash.Keys(p.ascii())},
@@ -59,7 +61,7 @@ func (p *program) talk(ctx context.Context, s *console.Session, tour *console.To
 	if prompt || p.dumb() {
 		next = console.OpenREPL
 	}
-	f := faces{program: p, session: s, tour: tour, light: p.light(ctx)}
+	f := faces{program: p, session: s, tour: tour, light: p.background(ctx)}
 	defer f.close()
 	return f.loop(ctx, next)
 }
@@ -114,7 +116,7 @@ func (f *faces) dashboard(ctx context.Context) (console.Next, error) {
 
 func (f *faces) prompt(ctx context.Context) (console.Next, error) {
 	if f.repl == nil {
-		f.repl = repl.New(f.session, repl.Config{In: f.in, Out: f.out, Style: repl.Themed(theme.New(f.look())), ASCII: f.ascii()})
+		f.repl = repl.New(f.session, repl.Config{In: f.in, Out: f.out, Style: f.style(), ASCII: f.ascii()})
 	}
 	return f.repl.Run(ctx)
 }
@@ -125,8 +127,28 @@ func (f *faces) close() {
 	}
 }
 
+// style follows the setting theme, which may change while the prompt is open. All styles are made before, since it is asked by several goroutines.
+func (f *faces) style() repl.Style {
+	styles := map[string]repl.Style{}
+	for _, name := range console.Themes {
+		look := f.look()
+		look.Name = name
+		styles[name] = repl.Themed(theme.New(look))
+	}
+	return func(role repl.Role, text string) string { return styles[f.session.Setting("theme")](role, text) }
+}
+
+// background reports whether the background is light. A theme that looks the same on every one asks the terminal nothing.
+func (p program) background(ctx context.Context) bool {
+	if theme.Adapts(p.theme) {
+		p.theme = "auto" // what light asks the terminal for
+	}
+	return p.light(ctx)
+}
+
+// look is what the faces know of the terminal; the name of the theme is the session's setting, and both faces follow it.
 func (f *faces) look() theme.Options {
-	return theme.Options{Name: f.session.Setting("theme"), Light: f.light, ASCII: f.ascii()}
+	return theme.Options{Light: f.light, ASCII: f.ascii()}
 }
 
 // remember opens the history file of this user. One that cannot be used is a notice, not a failure.

@@ -5,8 +5,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/rpckids/rpckids/console"
@@ -26,7 +28,11 @@ func run(args []string) console.Exit {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	p := program{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv}
-	err := p.execute(ctx, args)
+	return p.end(ctx, p.execute(ctx, args))
+}
+
+// end tells how the program ended, and its exit code.
+func (p *program) end(ctx context.Context, err error) console.Exit {
 	if ctx.Err() != nil {
 		return exitTerminated
 	}
@@ -41,6 +47,11 @@ func run(args []string) console.Exit {
 		told = &console.Error{Exit: console.ExitUsage, Message: err.Error(), Hint: "rpckids-console --help lists what there is"}
 	}
 	p.printer().Print(console.Result{}, told)
+	if told.Exit == console.ExitInternal && told.Cause != nil { // where it went wrong, for whoever mends it
+		for row := range strings.Lines(told.Cause.Error()) {
+			fmt.Fprintln(p.err, console.Printable(strings.TrimSuffix(row, "\n")))
+		}
+	}
 	return told.Exit
 }
 
@@ -50,6 +61,9 @@ func (p *program) execute(ctx context.Context, args []string) error {
 		return err
 	}
 	if _, err := console.ParseFormat(p.output); err != nil {
+		return err
+	}
+	if err := console.CheckProtocol(p.proto); err != nil {
 		return err
 	}
 	root := p.command()

@@ -21,6 +21,7 @@ type program struct {
 	addr   string
 	output string
 	theme  string
+	proto  string
 
 	history *console.History // nil: kept in memory
 	single  bool             // one command, then the end
@@ -30,7 +31,8 @@ type program struct {
 func (p *program) flags(f *pflag.FlagSet) {
 	f.StringVarP(&p.addr, "addr", "a", or(p.addr, or(p.env("RPCKIDS_ADDR"), console.DefaultAddr)), "server to connect to")
 	f.StringVarP(&p.output, "output", "o", or(p.output, or(p.env("RPCKIDS_OUTPUT"), "text")), "how results are written: text, json, jsonl or raw")
-	f.StringVar(&p.theme, "theme", or(p.theme, or(p.env("RPCKIDS_THEME"), "auto")), "colours: auto, dark, light or mono")
+	f.StringVar(&p.proto, "proto", or(p.proto, or(p.env("RPCKIDS_PROTO"), "auto")), "what connections speak: auto, v1 or v2")
+	f.StringVar(&p.theme, "theme", or(p.theme, or(p.env("RPCKIDS_THEME"), "auto")), "colours: "+strings.Join(console.Themes, ", "))
 }
 
 func or(value, otherwise string) string {

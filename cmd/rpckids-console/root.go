@@ -15,7 +15,7 @@ import (
 
 const long = `rpckids-console calls, looks at and teaches an rpckids server from a terminal.
 
-  rpckids-console demo                        a server, a dashboard and your first three calls
+  rpckids-console demo                        a server, a dashboard and your first calls
   rpckids-console connect localhost:8888      the dashboard; with --repl the prompt
   rpckids-console connect :8888 < calls.rpc   a script: every line is a command
   rpckids-console call fib 10                 any command of the prompt, once
@@ -25,7 +25,7 @@ const long = `rpckids-console calls, looks at and teaches an rpckids server from
 // commands, so they are neither listed nor parsed here.
 func (p *program) command() *cobra.Command {
 	root := &cobra.Command{
-		Use:                "rpckids-console [-a ADDR] [-o FORMAT] COMMAND",
+		Use:                "rpckids-console [-a ADDR] [-o FORMAT] [--proto P] COMMAND",
 		Long:               long,
 		Version:            version(),
 		SilenceUsage:       true,
@@ -77,7 +77,7 @@ func (p *program) demoCommand() *cobra.Command {
 	var prompt, keepGoing bool
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "start a demo server in this program and walk through the first three calls",
+		Short: "start a demo server in this program and walk through the first calls",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			addr, stop, err := startDemo()
@@ -133,8 +133,9 @@ func (p *program) once(ctx context.Context, c *cobra.Command, args []string) err
 		return err
 	}
 	defer s.Close()
-	r, err := s.ExecArgs(ctx, args)
-	if lost := p.printer().Print(r, err); lost != nil {
+	out := p.printer()
+	r, err := s.ExecArgs(ctx, args, out.Talk())
+	if lost := out.Print(r, err); lost != nil {
 		return &console.Error{Exit: console.ExitInternal, Message: "the result cannot be written: " + lost.Error(), Hint: "is the disk full?", Cause: lost}
 	}
 	if e, ok := errors.AsType[*console.Error](err); ok {
@@ -152,7 +153,7 @@ func (p *program) complete(c *cobra.Command, args []string, word string) ([]stri
 	defer s.Close()
 	line := strings.Join(append(args, word), " ")
 	var offers []string
-	for _, item := range s.Complete(line, len(line)).Items {
+	for _, item := range s.Complete(line, len(line)).Offers {
 		offers = append(offers, cobra.CompletionWithDesc(item.Text, item.Help))
 	}
 	return offers, cobra.ShellCompDirectiveNoFileComp

@@ -46,34 +46,41 @@ func shows(s *screen.Screen, pattern string) {
 	})
 }
 
-// TestDemo is a stranger's first minute: the tour, three calls, a typo, the prompt and back, all of it kept.
+// TestDemo is a stranger's first minute: the tour, its four calls, a typo, the prompt and back, all of it kept.
 func TestDemo(t *testing.T) {
 	s := start(t, screen.Size{Cols: 80, Rows: 24}, "demo")
-	s.Wait("step 1 of 3")
+	s.Wait("step 1 of 4")
 	s.Wait("connected 127.0.0.1:")
+	shows(s, `connected 127.0.0.1:\d+ +v2`) // the console found out by itself, and nobody waited
 
 	s.Type(" ") // the tour types its line and leaves running it to the user
 	s.Wait("> call fib 10")
 	s.Type("<enter>")
 	shows(s, `✓ ok +fib_res +89 .*\d+ B → \d+ B`)
-	s.Wait("step 2 of 3")
+	s.Wait("step 2 of 4")
 
 	s.Type(`call exp {"base":2,"exp":10}<enter>`)
 	shows(s, `✓ ok +exp_res +{"value":1024,"costInNanos":\d+}`)
-	shows(s, `■ client .*■ network .*■ server`)
+	shows(s, `■ client .*■ network .*■ queue .*■ handler`)
 	shows(s, `costInNanos +[\d ]+ ns`)
-	s.Wait("step 3 of 3")
+	s.Wait("step 3 of 4")
 
 	s.Type(`cast log "hi"<enter>`)
 	shows(s, `→ sent +log`)
 	shows(s, `\d+ B.*no reply expected`)
-	s.Gone("step 3 of 3")
+	s.Wait("step 4 of 4")
+
+	s.Type(" <enter>")
+	shows(s, `✓ ok +fibs +10 items +55`)
+	shows(s, `first item .*items .*/s`)
+	shows(s, `fibs 10 items`)
+	s.Gone("step 4 of 4")
 
 	s.Type(`call exp {"base":2}`) // a typo never leaves the house
 	s.Wait(`needs "exp" (int), missing`)
 	s.Type("<enter>")
 	s.Wait("not sent")
-	s.Wait("3 of 3") // still three calls
+	s.Wait("4 of 4") // still four calls
 	s.Type("<ctrl+c>")
 
 	s.Type("<f1>")
@@ -88,10 +95,10 @@ func TestDemo(t *testing.T) {
 	shows(s, `2 .*exp .*{"base":2,"exp":10}`)
 	s.Type("call fib 11<enter>")
 	shows(s, `^144`)
-	shows(s, `#4 fib_res ok`)
+	shows(s, `#5 fib_res ok`)
 	s.Type("dashboard<enter>")
 	s.Until("the dashboard", s.AltScreen)
-	s.Wait("4 of 4")
+	s.Wait("5 of 5")
 	shows(s, `✓ ok +fib_res +144`)
 
 	s.Resize(screen.Size{Cols: 160, Rows: 48})
@@ -99,7 +106,7 @@ func TestDemo(t *testing.T) {
 	s.Resize(screen.Size{Cols: 30, Rows: 6})
 	shows(s, `\d+x\d+`)
 	s.Resize(screen.Size{Cols: 80, Rows: 24})
-	s.Wait("4 of 4")
+	s.Wait("5 of 5")
 	leave(t, s, "<ctrl+d>")
 }
 
@@ -137,7 +144,7 @@ func TestPrompt(t *testing.T) {
 	s.Type("rpc exp_res {value:int64, costInNanos:int64} --of exp --server-time .costInNanos<enter>")
 	s.Type(`call exp {"base":2,"exp":10}<enter>`)
 	shows(s, `^{"value":1024,"costInNanos":\d+}`)
-	shows(s, `#1 exp_res ok .* server `)
+	shows(s, `#1 exp_res ok .* (server|handler) `)
 	shows(s, `^localhost:\d+>$`) // between two prompts the terminal is its own: keys that edit would be lost
 	s.Type("call slow 20000<enter>")
 	s.Until("the call running", s.Cooked)
@@ -205,4 +212,48 @@ func TestDumbTerminal(t *testing.T) {
 	if raw := string(s.Raw()); strings.Contains(raw, "\x1b") {
 		t.Errorf("escapes in %q", fmt.Sprintf("%.200s", raw[strings.Index(raw, "\x1b"):]))
 	}
+}
+
+// TestStreamsInTerminals is a stream without an end, an upload and a chat, in both faces against a real server.
+func TestStreamsInTerminals(t *testing.T) {
+	port := freePort(t)
+	server := screen.Start(t, screen.Size{}, nil, filepath.Join(binaries, "rpckids-server"), "--addr", "localhost:"+port)
+	server.Wait("server started @ localhost:" + port)
+	s := start(t, screen.Size{Cols: 80, Rows: 24}, "connect", "localhost:"+port)
+	shows(s, `connected localhost:\d+ +v2`)
+	s.Type("call ticks 20<enter>")
+	shows(s, `running +ticks +\d+ items +{"n":\d`)
+	shows(s, `\d/s +ctrl\+c cancels`)
+	s.Type("<ctrl+c>")
+	shows(s, `✗ stopped +ticks +stopped after \d+ items`)
+
+	s.Type("upload sum<enter>")
+	s.Wait("sum 1>")
+	s.Type("1<enter>2<enter>x<enter>")
+	s.Wait("is not JSON")
+	s.Type("<ctrl+u>3<enter>")
+	s.Wait("sum 4>")
+	s.Type("<ctrl+d>")
+	shows(s, `✓ ok +sum_res +6`)
+
+	s.Type("repl<enter>")
+	s.Until("the prompt's own screen", func() bool { return !s.AltScreen() })
+	s.Type("chat chat<enter>")
+	shows(s, `^chat 1>$`)
+	s.Type("hello<enter>")
+	shows(s, `^"you said: hello"$`)
+	shows(s, `^chat 2>$`)
+	s.Type("<ctrl+d>")
+	shows(s, `^#3 chat ok .*1 item sent  2 items`)
+	shows(s, `^localhost:\d+>$`)
+	s.Type("services ticks<enter>")
+	shows(s, `^answers +ticks_res stream of {n:int, at:string}`)
+	s.Type("status<enter>")
+	shows(s, `protocol v2, an rpckids server`)
+	server.Signal(syscall.SIGKILL) // in the middle of a chat
+	s.Type("quit<enter>")
+	if code := s.Exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	s.CheckStty()
 }
