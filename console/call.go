@@ -137,7 +137,7 @@ func (s *Session) dispatch(ctx context.Context, backend Backend, o *order, e *En
 func failure(ctx context.Context, err error, e *Entry, st Stats) *Error {
 	shown := explain(err)
 	_, told := errors.AsType[*Error](err)
-	over := ctx.Err() != nil && (shown.Exit == ExitInterrupted || shown.Exit == ExitDeadline)
+	over := (ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)) && (shown.Exit == ExitInterrupted || shown.Exit == ExitDeadline)
 	switch {
 	case shown.Exit == ExitInterrupted && errors.Is(context.Cause(ctx), errClosing):
 		shown.Message = errClosing.Error()
