@@ -2,7 +2,6 @@ package rpcclient
 
 import (
 	"errors"
-	"net"
 	"os"
 	"runtime"
 	"time"
@@ -224,24 +223,4 @@ func (c *v1Conn) broken(err error) {
 // lost is the failure of a socket that ended.
 func lost(err error) *failure {
 	return fail(ErrConnectionLost, Unavailable, err, "connection lost: %s", lossReason(err))
-}
-
-// tryWriter writes what fits at once and never waits; a full socket gives 0 and
-// no error.
-type tryWriter interface {
-	TryWrite(p []byte) (int, error)
-}
-
-// newTryWriter returns nil for a socket that has no such way. Only bare sockets
-// are written past their Write method: a wrapper has its reasons.
-func newTryWriter(sock net.Conn) tryWriter {
-	switch s := sock.(type) {
-	case tryWriter:
-		return s
-	case *net.TCPConn:
-		return newRawWriter(s)
-	case *net.UnixConn:
-		return newRawWriter(s)
-	}
-	return nil
 }

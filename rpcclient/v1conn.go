@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/rpckids/rpckids/internal/socket"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -31,7 +32,7 @@ type v1Conn struct {
 	cfg   *Config
 	stats *counters
 	sock  net.Conn
-	try   tryWriter // nil: this kind of socket can only be written by waiting
+	try   socket.Writer // nil: this kind of socket can only be written by waiting
 
 	writers sync.WaitGroup // the writer goroutine; the reader waits for it at its end
 
@@ -70,7 +71,7 @@ func newV1Conn(l *link, sock net.Conn) *v1Conn {
 		cfg:      &l.client.cfg,
 		stats:    &l.client.stats,
 		sock:     sock,
-		try:      newTryWriter(sock),
+		try:      socket.NewWriter(sock),
 		quiet:    true,
 	}
 	var unique [4]byte

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rpckids/rpckids/internal/mux"
+	"github.com/rpckids/rpckids/internal/socket"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -53,7 +54,7 @@ func newV2Conn(l *link, sock net.Conn) *v2Conn {
 		Retired:       c.retire,
 		Log:           func(text string) { cfg.Logger.Warn(text, "server", c.remote) },
 	}
-	if try := newTryWriter(sock); try != nil {
+	if try := socket.NewWriter(sock); try != nil {
 		m.TryWrite = try.TryWrite
 	}
 	usual := wire.DefaultSettings()

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rpckids/rpckids/internal/socket"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -19,8 +20,8 @@ import (
 type conn struct {
 	s      *Server
 	nc     net.Conn
-	socket *socket   // nil unless nc is a socket that can be tried without waiting
-	trier  tryWriter // nil if every write may wait
+	reader *socket.Reader // nil unless nc is a plain socket
+	trier  socket.Writer  // nil if every write may wait
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
@@ -57,11 +58,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{s: s, nc: nc, idle: time.Now()}
 	c.dec.Max = s.config.MaxMessage
 	c.ctx, c.cancel = context.WithCancelCause(s.ctx)
-	if c.socket = newSocket(nc, &c.dec); c.socket != nil {
-		c.trier = c.socket
-	} else if t, ok := nc.(tryWriter); ok {
-		c.trier = t
-	}
+	c.reader, c.trier = socket.NewReader(nc, &c.dec), socket.NewWriter(nc)
 	return c
 }
 
@@ -148,8 +145,8 @@ func (c *conn) roomLocked() bool {
 
 // fill reads once into the decoder.
 func (c *conn) fill() (n int, err error) {
-	if c.socket != nil {
-		c.came, err = c.socket.read()
+	if c.reader != nil {
+		c.came, err = c.reader.Read()
 		return len(c.came), err
 	}
 	b := c.dec.Space()

@@ -22,11 +22,6 @@ const (
 	tookMost = 256 << 10 // the most that is given to the peer at once, so that progress is seen
 )
 
-// tryWriter is a connection that can be written to without waiting: 0 bytes and no error mean that it is full.
-type tryWriter interface {
-	TryWrite(b []byte) (n int, err error)
-}
-
 // roomForLocked makes a buffer be there for an answer.
 func (c *conn) roomForLocked() {
 	if c.out == nil {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rpckids/rpckids/internal/socket"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -96,8 +97,8 @@ func sockets(b testing.TB) (client, server net.Conn) {
 
 func overLoopback(b testing.TB, server *Config) *ends {
 	x, y := sockets(b)
-	c, s := &Config{TryWrite: tryTCP(x), Settings: server.Settings}, *server
-	s.TryWrite = tryTCP(y)
+	c, s := &Config{TryWrite: socket.NewWriter(x).TryWrite, Settings: server.Settings}, *server
+	s.TryWrite = socket.NewWriter(y).TryWrite
 	e := join(x, y, c, &s)
 	b.Cleanup(e.close)
 	return e

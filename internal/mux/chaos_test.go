@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rpckids/rpckids/internal/rpctest/memnet"
+	"github.com/rpckids/rpckids/internal/socket"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -67,7 +68,7 @@ func chaos(t *testing.T, pipe func() (a, b net.Conn)) {
 	a, b := pipe()
 	client := &Config{Settings: settings, Compress: true, MaxOutbox: 50 << 10}
 	if _, ok := a.(*net.TCPConn); ok {
-		client.TryWrite, server.TryWrite = tryTCP(a), tryTCP(b)
+		client.TryWrite, server.TryWrite = socket.NewWriter(a).TryWrite, socket.NewWriter(b).TryWrite
 	}
 	e := join(a, b, client, server)
 	<-e.client.Ready()

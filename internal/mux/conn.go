@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rpckids/rpckids/internal/socket"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -84,7 +85,7 @@ func New(nc net.Conn, cfg *Config) *Conn {
 	c := &Conn{cfg: cfg.withDefaults(), nc: nc}
 	c.server = c.cfg.Role == Server
 	c.peer.Store(&standard)
-	c.in.sock = newSocket(nc, &c.in.dec)
+	c.in.sock = socket.NewReader(nc, &c.in.dec)
 	return c
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rpckids/rpckids/internal/socket"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -45,7 +46,7 @@ func idleMemory(t *testing.T) int {
 	var conns []*Conn
 	for _, nc := range socks {
 		cfg := inline()
-		cfg.Role, cfg.TryWrite = Server, tryTCP(nc)
+		cfg.Role, cfg.TryWrite = Server, socket.NewWriter(nc).TryWrite
 		c := New(nc, cfg)
 		conns = append(conns, c)
 		wg.Go(func() { c.Serve(nil) })
@@ -58,7 +59,7 @@ func idleMemory(t *testing.T) int {
 			t.Fatalf("got % x, %v", got, err)
 		}
 	}
-	got := (memory()-before)/n - 150 // what tryTCP takes
+	got := (memory()-before)/n - 150 // what the socket's writer takes
 	runtime.KeepAlive(conns)
 	return got
 }

@@ -8,19 +8,20 @@ import (
 	"os"
 	"time"
 
+	"github.com/rpckids/rpckids/internal/socket"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
 // reader is what only the reading goroutine touches.
 type reader struct {
 	dec    wire.FrameDecoder
-	sock   *socket    // nil unless the socket can be read without holding a buffer while it waits
-	now    time.Time  // of the last read
-	half   time.Time  // since when the frame that is half here counts as waiting
-	armed  time.Time  // the read deadline that is set
-	looked time.Time  // a deadline that has passed and got one more look
-	slow   time.Time  // when the message that waits longest is too late
-	small  *[256]byte // takes the first bytes after a quiet time, where sock is nil
+	sock   *socket.Reader // nil unless the socket can be read without holding a buffer while it waits
+	now    time.Time      // of the last read
+	half   time.Time      // since when the frame that is half here counts as waiting
+	armed  time.Time      // the read deadline that is set
+	looked time.Time      // a deadline that has passed and got one more look
+	slow   time.Time      // when the message that waits longest is too late
+	small  *[256]byte     // takes the first bytes after a quiet time, where sock is nil
 }
 
 // grace is how long the reader looks for bytes once more after a deadline has passed: it may have been the reader that was slow.
@@ -96,7 +97,8 @@ func (c *Conn) magic(first []byte) error {
 func (c *Conn) fill() (n int, err error) {
 	r := &c.in
 	if r.sock != nil {
-		return r.sock.read()
+		came, err := r.sock.Read()
+		return len(came), err
 	}
 	c.mu.Lock()
 	quiet := c.streams.n == 0 && r.dec.Buffered() == 0
