@@ -159,3 +159,28 @@ func TestLongDurationsKeepTheirUnit(t *testing.T) {
 		}
 	}
 }
+
+// What is longer than a narrow help goes on below, and how to leave stands there at every size.
+func TestHelpInNarrowPlaces(t *testing.T) {
+	m := open(t, newSession(t), 40, 10, Config{})
+	press(m, "alt+1", "?")
+	if got := text(m); !strings.Contains(got, "esc closes") || !strings.Contains(got, "diff with the one") {
+		t.Errorf("help says\n%s", got)
+	}
+	press(m, "pgdown")
+	if got := text(m); !strings.Contains(got, "another") {
+		t.Errorf("a page down help says\n%s", got)
+	}
+}
+
+// The last row of an event has the mark of a cut only where something is missing.
+func TestLogEventThatJustFits(t *testing.T) {
+	m := open(t, newSession(t), 80, 24, Config{})
+	e := console.Event{Number: 1, At: noon, Text: "one two three four five six"}
+	for h, want := range map[int]bool{1: true, 2: false, 3: false} {
+		rows := m.log.event(&e, 30, h)
+		if got := strings.Contains(string(rows[len(rows)-1].b), m.theme.Mark.Cut); got != want {
+			t.Errorf("in %d rows: cut is %v, want %v: %q", h, got, want, rows[len(rows)-1].b)
+		}
+	}
+}

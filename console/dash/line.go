@@ -17,7 +17,7 @@ type line struct {
 }
 
 func (l *line) put(s *theme.Style, text string) *line {
-	l.b = s.Append(l.b, text, l.row)
+	l.b = s.Append(l.b, settled(text), l.row)
 	l.w += width(text)
 	return l
 }

@@ -131,7 +131,8 @@ func (g *logbook) event(e *console.Event, w, h int) (rows []*line) {
 	if w < 30 {
 		at = 3 // no room for the time
 	}
-	for i, text := range wrap(e.Text, max(w-at-1, 1)) {
+	texts := wrap(e.Text, max(w-at-1, 1))
+	for i, text := range texts[:min(len(texts), max(h, 0))] {
 		l := (&line{}).put(&t.Text, " ")
 		if i == 0 && w >= 30 {
 			l.put(&t.Muted, e.At.Format("15:04:05")).put(&t.Text, " ")
@@ -139,13 +140,10 @@ func (g *logbook) event(e *console.Event, w, h int) (rows []*line) {
 		if i == 0 {
 			l.put(mark, sign)
 		}
-		if i == h-1 {
-			text += t.Mark.Cut
+		if i == h-1 && len(texts) > h {
+			text = cut(text, w-at-1-width(t.Mark.Cut), "") + t.Mark.Cut
 		}
 		rows = append(rows, l.until(&t.Text, at).put(word, cut(text, w-at-1, t.Mark.Cut)))
-		if i == h-1 {
-			break
-		}
 	}
 	return rows
 }

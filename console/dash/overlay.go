@@ -87,11 +87,13 @@ func (o *help) Box(w, h int) (heading, []*line, int) {
 	var all []*line
 	var fits bool
 	if all, fits = o.twoColumns(w); !fits {
-		all = o.oneColumn()
+		all = o.oneColumn(w)
 	}
 	o.top, o.rows = min(o.top, max(len(all)-h, 0)), h
 	if more := len(all) - h; more > 0 {
-		hd.right = console.Count(o.top+1) + " of " + console.Count(len(all)) + "  " + hd.right
+		if at := console.Count(o.top+1) + " of " + console.Count(len(all)) + "  " + hd.right; width(hd.name+o.name+at)+8 <= w {
+			hd.right = at // how to leave is worth more than where one is
+		}
 	}
 	return hd, all[o.top:min(o.top+h, len(all))], -1
 }
@@ -99,7 +101,7 @@ func (o *help) Box(w, h int) (heading, []*line, int) {
 // twoColumns puts the keys of the place beside those that work everywhere, if w cells are enough.
 func (o *help) twoColumns(w int) (out []*line, fits bool) {
 	t := o.theme
-	left, right := o.column(o.keys, 14), o.column(everywhereKeys, 9)
+	left, right := o.column(o.keys, 14, w), o.column(everywhereKeys, 9, w)
 	at := 2
 	for _, l := range left {
 		at = max(at, 2+l.w+2)
@@ -125,11 +127,11 @@ func (o *help) twoColumns(w int) (out []*line, fits bool) {
 	return append(append(out, &line{}), o.marks()...), true
 }
 
-func (o *help) oneColumn() []*line {
+func (o *help) oneColumn(w int) []*line {
 	t := o.theme
 	out := []*line{(&line{}).put(&t.Text, " ").put(&t.Strong, "Here")}
 	add := func(keys []key) {
-		for _, l := range o.column(keys, 14) {
+		for _, l := range o.column(keys, 14, w-2) {
 			out = append(out, &line{b: append([]byte{' '}, l.b...), w: l.w + 1})
 		}
 	}
@@ -139,11 +141,14 @@ func (o *help) oneColumn() []*line {
 	return append(append(out, &line{}), o.marks()...)
 }
 
-func (o *help) column(keys []key, at int) (out []*line) {
+// column names keys in w cells, with their meaning from cell at on; what is longer goes on below.
+func (o *help) column(keys []key, at, w int) (out []*line) {
 	t := o.theme
 	for _, k := range keys {
-		if k.long != "" {
-			out = append(out, (&line{}).put(&t.Accent, k.keys).put(&t.Text, " ").until(&t.Text, at).put(&t.Text, k.long))
+		l := (&line{}).put(&t.Accent, k.keys).put(&t.Text, " ")
+		for _, text := range wrap(k.long, max(w-at, 8)) {
+			out = append(out, l.until(&t.Text, at).put(&t.Text, text))
+			l = &line{}
 		}
 	}
 	return out
