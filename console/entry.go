@@ -105,9 +105,15 @@ func (e Entry) ItemsText() string {
 	return ""
 }
 
+// Below these a rate says how fast a buffer was read, not a stream.
+const (
+	fewItems    = 10
+	shortStream = 10 * time.Millisecond
+)
+
 // ItemRate is how many items came in a second; 0 where there are too few to tell.
 func (e Entry) ItemRate() float64 {
-	if took := e.LastItem.Sub(e.FirstItem); e.Items > 1 && took > 0 {
+	if took := e.LastItem.Sub(e.FirstItem); e.Items >= fewItems && took >= shortStream {
 		return float64(e.Items-1) / took.Seconds()
 	}
 	return 0

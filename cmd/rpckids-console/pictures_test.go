@@ -187,7 +187,7 @@ func rest(s *screen.Screen) {
 		if now := s.Text(); now != text {
 			text, since = now, time.Now()
 		}
-		return time.Since(since) > 900*time.Millisecond
+		return time.Since(since) > 650*time.Millisecond
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/rpckids/rpckids/console"
 	"github.com/rpckids/rpckids/rpcclient"
@@ -65,7 +66,7 @@ func cure(e *rpcclient.Error) (exit console.Exit, hint string) {
 		if _, unknown := errors.AsType[*net.DNSError](e); unknown {
 			return console.ExitConnect, "check the name; a server on this machine is localhost:8888"
 		}
-		return console.ExitConnect, "is the server running there? rpckids-server starts one on localhost:8888"
+		return console.ExitConnect, "is the server running there? " + starter(e.Server)
 	case rpcclient.ErrConnectionLost:
 		return console.ExitConnection, "the next call connects again; the server may have run this one"
 	case rpcclient.ErrProtocol:
@@ -89,6 +90,17 @@ func cure(e *rpcclient.Error) (exit console.Exit, hint string) {
 		return console.ExitConnect, "connect localhost:8888"
 	}
 	return console.ExitInternal, ""
+}
+
+// starter says how to start a server at a target, if it is on this machine.
+func starter(target string) string {
+	addr := strings.TrimPrefix(target, "rpckids://")
+	host, port, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	if here := host == "" || host == "localhost" || ip != nil && ip.IsLoopback(); err != nil || !here || addr == console.DefaultAddr {
+		return "rpckids-server starts one on " + console.DefaultAddr
+	}
+	return "rpckids-server --addr " + console.Printable(net.JoinHostPort(host, port)) + " starts one"
 }
 
 func serverCure(e *rpcclient.Error) (exit console.Exit, hint string) {
