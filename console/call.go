@@ -143,7 +143,7 @@ func failure(ctx context.Context, err error, e *Entry, st Stats) *Error {
 		shown.Message = errClosing.Error()
 	case over && e.flow != nil:
 		stopped(e, shown)
-	case shown.Exit == ExitDeadline && e.Timeout > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) && len(e.Trace.In) == 0:
+	case over && shown.Exit == ExitDeadline && e.Timeout > 0: // whoever noticed first, we or the server
 		shown.Message = fmt.Sprintf("no reply within %s", e.Timeout)
 		switch {
 		case len(e.Trace.Out) == 0:

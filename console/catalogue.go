@@ -69,9 +69,10 @@ func typable(name string) bool {
 // alone says whether nobody watches.
 func (s *Session) alone() bool { return s.cfg.Connect || s.cfg.Script }
 
-// acquaint asks the server what it offers before its items are read, where that was not asked in the background: it tells which of them are text.
+// acquaint asks the server what it offers before its items are read, where that is not known yet: it tells which of them are text. What was asked
+// in the background may still be on its way.
 func (s *Session) acquaint(ctx context.Context) error {
-	if !s.alone() || s.servicesNow() != nil {
+	if s.servicesNow() != nil {
 		return nil
 	}
 	b, err := s.need(ctx)
