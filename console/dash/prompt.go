@@ -155,25 +155,17 @@ func (p *prompt) check() {
 func (p *prompt) paste(text string) {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	var commands []string
-	held := ""
-	for _, one := range strings.Split(text, "\n") {
-		if held == "" && (strings.TrimSpace(one) == "" || strings.HasPrefix(strings.TrimSpace(one), "#")) {
+	before := string(p.edit.text[:p.edit.at])
+	for lines := strings.Split(text, "\n"); len(lines) > 0; {
+		if first := strings.TrimSpace(lines[0]); first == "" || strings.HasPrefix(first, "#") {
+			lines = lines[1:]
 			continue
 		}
-		if held != "" {
-			held += " "
+		n := 1
+		if p.desk == nil {
+			n, _ = console.Gather(before, lines)
 		}
-		held += one
-		before := string(p.edit.text[:p.edit.at])
-		if len(commands) > 0 {
-			before = ""
-		}
-		if p.desk != nil || !console.Incomplete(before+held) {
-			commands, held = append(commands, held), ""
-		}
-	}
-	if held != "" {
-		commands = append(commands, held)
+		commands, lines, before = append(commands, strings.Join(lines[:n], " ")), lines[n:], ""
 	}
 	if len(commands) == 0 {
 		return

@@ -159,3 +159,13 @@ func TestCursor(t *testing.T) {
 		t.Errorf("the cursor shows while a pane has the keyboard")
 	}
 }
+
+// A payload of twenty thousand lines is looked at a few times, not once a line: that took fourteen seconds.
+func TestPasteOfManyLines(t *testing.T) {
+	m := open(t, newSession(t), 120, 40, Config{})
+	lines := 20_000
+	m.Update(tea.KeyMsg{Type: tea.KeyRunes, Paste: true, Runes: []rune("call echo [" + strings.Repeat("1,\n", lines) + "1]\ncall fib 10")})
+	if got := m.prompt.edit.String(); len(got) != len("call echo [")+3*lines+len("1]") || !strings.HasSuffix(got, "1, 1]") || len(m.prompt.waiting) != 1 || m.prompt.waiting[0] != "call fib 10" {
+		t.Errorf("got %d bytes and %q to come", len(got), m.prompt.waiting)
+	}
+}

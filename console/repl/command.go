@@ -51,18 +51,21 @@ func (r *REPL) command() (commands []string, err error) {
 // split cuts a text into commands: one a line, or more lines where JSON goes on. rest is a command that the text ends within,
 // with a newline after it, "" when there is none.
 func split(text string) (commands []string, rest string) {
-	for line := range strings.Lines(text) {
-		command := rest + strings.TrimRight(line, "\r\n")
-		if console.Incomplete(command) {
-			rest = command + "\n"
-			continue
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], "\r")
+	}
+	for len(lines) > 0 {
+		n, whole := console.Gather("", lines)
+		command := strings.Join(lines[:n], "\n")
+		if !whole {
+			return commands, command + "\n"
 		}
-		rest = ""
-		if strings.TrimSpace(command) != "" {
+		if lines = lines[n:]; strings.TrimSpace(command) != "" {
 			commands = append(commands, command)
 		}
 	}
-	return commands, rest
+	return commands, ""
 }
 
 // runAll runs commands until one wants something of the face, or one is interrupted.
