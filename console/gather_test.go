@@ -1,6 +1,8 @@
 package console
 
 import (
+	"bufio"
+	"io"
 	"strings"
 	"testing"
 
@@ -30,6 +32,30 @@ func TestGather(t *testing.T) {
 			r.Fatalf("%q and %q: got %d, %v, want %d, %v", before, lines, n, whole, m, all)
 		}
 	})
+}
+
+// What goes wrong in a long payload of a script ends there; what was read ahead belongs to the commands behind it.
+func TestScriptLinesReadAhead(t *testing.T) {
+	text := "call echo [\n" + strings.Repeat("1,\n", 700) + "oops\n" + strings.Repeat("2,\n", 500) + "call fib 10\n"
+	l := &scriptLines{r: bufio.NewReader(strings.NewReader(text)), open: Incomplete, what: "command"}
+	first, at, err := l.command()
+	if err != nil || at != 1 || !strings.HasSuffix(first, "1,\noops") {
+		t.Fatalf("got %d bytes at line %d that end in %q, %v", len(first), at, first[max(len(first)-10, 0):], err)
+	}
+	n, last := 0, ""
+	for {
+		command, line, err := l.command()
+		if err == io.EOF {
+			break
+		}
+		if n++; err != nil || line != 702+n {
+			t.Fatalf("%q at line %d, %v, want line %d", command, line, err, 702+n)
+		}
+		last = command
+	}
+	if n != 501 || last != "call fib 10" {
+		t.Errorf("%d commands behind it, the last is %q", n, last)
+	}
 }
 
 // A payload of many lines is asked about a few times, not once a line.

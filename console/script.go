@@ -56,52 +56,44 @@ type scriptLines struct {
 	open   func(text string) bool // whether another line goes on with that text
 	what   string                 // for errors: command, value
 	line   int
-	broken bool // what follows cannot be read
+	back   []string // lines that were read and belong to what follows
+	broken bool     // what follows cannot be read
 }
 
 // command returns the next command and the number of its first line; io.EOF after the last one.
 func (l *scriptLines) command() (text string, at int, err error) {
-	text, err = l.next(maxLine)
-	at = l.line
-	if err != nil || !l.open(text) {
-		return text, at, err
-	}
-	parts, size := []string{text}, len(text)
-	checked := size
-	var b balance
-	words := scan(text).words
-	feed(&b, words[len(words)-1].text)
+	g := gathering{open: l.open, between: "\n"}
 	for {
-		more, err := l.next(maxLine - size)
-		if err != nil && err != io.EOF {
+		line, err := l.next(maxLine - g.size)
+		if len(g.lines) == 0 {
+			at = l.line
+		}
+		if err != nil && (err != io.EOF || len(g.lines) == 0) {
 			return "", at, err
 		}
-		if err == io.EOF { // it will be refused where it ends
-			return strings.Join(parts, "\n"), at, nil
+		n, whole := 0, err == io.EOF
+		if whole {
+			n, _ = g.rest() // one that is not finished will be refused where it ends
+		} else {
+			n, whole = g.add(line)
 		}
-		parts, size = append(parts, more), size+1+len(more)
-		feed(&b, "\n"+more)
-		if b.open() && size > often && size < 2*checked {
-			continue
+		if whole {
+			if ahead := g.lines[n:]; len(ahead) > 0 {
+				l.back = append(ahead[:len(ahead):len(ahead)], l.back...)
+				l.line -= len(ahead)
+			}
+			return g.text(n), at, nil
 		}
-		checked = size
-		if text := strings.Join(parts, "\n"); !l.open(text) {
-			return text, at, nil
-		}
-	}
-}
-
-// often is up to what size an open command is looked at with each line, so that a fault is found in its line. A larger one is looked at when it has
-// doubled or its brackets close, so that the work stays in proportion to its size.
-const often = 4 << 10
-
-func feed(b *balance, s string) {
-	for i := range len(s) {
-		b.feed(s[i])
 	}
 }
 
 func (l *scriptLines) next(limit int) (string, error) {
+	if len(l.back) > 0 {
+		line := l.back[0]
+		l.back = l.back[1:]
+		l.line++
+		return line, nil
+	}
 	var b strings.Builder
 	for {
 		part, err := l.r.ReadSlice('\n')
