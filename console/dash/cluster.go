@@ -44,25 +44,25 @@ func agreed(s string) bool {
 	return true
 }
 
-// character writes a character of w cells.
+// character writes a character of w cells. What was kept is measured as a whole: a vowel sign that stands beside its letter widens it, and is no cell to fill.
 func character(b *strings.Builder, cluster string, w int) {
-	used, more, first := 0, 0, true
+	start, more := b.Len(), 0
 	for _, r := range cluster {
+		first := b.Len() == start
 		switch {
 		case r >= 0x1f1e6 && r <= 0x1f1ff:
 			b.WriteRune('A' + r - 0x1f1e6)
-			used++
+			continue
 		case first:
 			b.WriteRune(r)
-			used = ansi.StringWidth(string(r))
-		case r >= 0x1f000 || r == '\u200d' || r >= 0xfe00 && r <= 0xfe0f || r == '\u20e3':
-			b.WriteString(blanks(w - used))
-			return
-		case more < clusterMarks:
-			b.WriteRune(r)
-			more++
+			continue
+		case r < 0x1f000 && r != '\u200d' && (r < 0xfe00 || r > 0xfe0f) && r != '\u20e3':
+			if more++; more <= clusterMarks {
+				b.WriteRune(r)
+			}
+			continue
 		}
-		first = false
+		break // an emoji that joins, or its colour
 	}
-	b.WriteString(blanks(w - used))
+	b.WriteString(blanks(w - ansi.StringWidth(b.String()[start:])))
 }
