@@ -98,17 +98,28 @@ func (c *Conn) acceptLocked(f *wire.Frame) error {
 func (c *Conn) admitsLocked(s *Stream) bool {
 	switch {
 	case c.goneAway:
-		s.sayErrorLocked(&wire.Error{Code: wire.Unavailable, Message: "this server is stopping"}, true)
+		e := &wire.Error{Code: wire.Unavailable, Message: "this server is stopping"}
+		if c.bye.Code != wire.OK { // it never was for this client
+			e.Code, e.Message = c.bye.Code, c.bye.Text
+		} else {
+			c.batch.refused[RefusedDraining]++
+		}
+		s.sayErrorLocked(e, true)
 	case !s.oneWay && c.slots >= c.cfg.Settings.MaxStreams:
 		c.stats.Refused++
-		c.countResetLocked()
+		c.batch.refused[RefusedStreams]++
+		c.countResetLocked(c.in.now)
 		c.logLocked(fmt.Sprintf("stream %d refused: %d are open", s.id, c.slots))
-		s.sayErrorLocked(&wire.Error{Code: wire.ResourceExhausted, Message: fmt.Sprintf("%d streams are open on this connection", c.slots)}, true)
+		e := &wire.Error{Code: wire.ResourceExhausted, Message: fmt.Sprintf("%d streams are open on this connection", c.slots), RetryAfter: retryAfter}
+		s.sayErrorLocked(e, true)
 	default:
 		return true
 	}
 	return false
 }
+
+// retryAfter is what a client is told that is at its limit: it has the streams itself, and knows best when one of them will end.
+const retryAfter = 100 * time.Millisecond
 
 // discardLocked takes back a stream that ended before it was handed out.
 func (c *Conn) discardLocked(s *Stream) {
@@ -128,16 +139,17 @@ func (c *Conn) handOutLocked() {
 	}
 }
 
-// churn watches for a peer that opens streams only to cancel them, or to have them refused: that is cheap for it and dear for us.
+// churn watches for a peer that opens streams only to cancel them, or to have them refused or broken off by us: that is cheap for it and
+// dear for us.
 type churn struct {
 	since         time.Time
 	opens, resets int
 }
 
-// countResetLocked counts one of a second; too many of them cut the peer after this batch.
-func (c *Conn) countResetLocked() {
+// countResetLocked counts one of a second; too many of them cut the peer after this batch, or with its next bytes.
+func (c *Conn) countResetLocked(now time.Time) {
 	w := &c.churn
-	if now := c.in.now; now.Sub(w.since) >= time.Second {
+	if now.Sub(w.since) >= time.Second {
 		*w = churn{since: now}
 	}
 	if w.resets++; w.resets > resetLimit && 2*w.resets > w.opens && c.batch.doom == nil {

@@ -10,16 +10,17 @@ const batchSize = 64
 
 // batch is what the frames of one read have brought. Only the reader uses it, and with the lock held where that says so.
 type batch struct {
-	number uint64 // of the read
-	open   bool   // Opened and Batch are not over: the reader is going to flush
-	inside bool   // the reader holds the lock: wake-ups are collected
-	opened []*Stream
-	tell   []*Stream
-	woken  []chan struct{}
-	awoke  int  // consumers, in this read
-	lead   bool // the reader holds the flushing mark
-	ready  bool
-	doom   error // a peer that has to be cut, though no frame of its is wrong
+	number  uint64 // of the read
+	open    bool   // Opened and Batch are not over: the reader is going to flush
+	inside  bool   // the reader holds the lock: wake-ups are collected
+	opened  []*Stream
+	tell    []*Stream
+	woken   []chan struct{}
+	awoke   int  // consumers, in this read
+	lead    bool // the reader holds the flushing mark
+	ready   bool
+	refused refused
+	doom    error // a peer that has to be cut, though no frame of its is wrong
 }
 
 // take handles all whole frames that are there.
@@ -58,6 +59,9 @@ func (c *Conn) batches(n int) (whole bool, err error) {
 			c.batch.number++
 			c.batch.open, c.batch.awoke = true, 0
 			c.stats.BytesIn += uint64(n)
+			if n > 0 && c.cfg.Traffic != nil {
+				c.cfg.Traffic.In.Add(uint64(n))
+			}
 		}
 		done := 0
 		done, err = c.framesLocked()
@@ -115,6 +119,14 @@ func (c *Conn) tellBatch() {
 		if c.cfg.Ready != nil {
 			c.cfg.Ready()
 		}
+	}
+	if b.refused != (refused{}) {
+		for why, n := range b.refused {
+			if n > 0 && c.cfg.Refused != nil {
+				c.cfg.Refused(Refusal(why), int(n))
+			}
+		}
+		b.refused = refused{}
 	}
 	for i, s := range b.opened {
 		b.opened[i] = nil

@@ -28,6 +28,9 @@ type Config struct {
 	HalfMessage time.Duration
 	// Idle, of a server: after this long without a stream and without a byte the client is told to go. 0 means never.
 	Idle time.Duration
+	// Rest, of a server, is after how long without a stream and without a byte Serve returns ErrResting. It has an effect only on plain sockets.
+	// 0 means never.
+	Rest time.Duration
 	// MaxConnMemory is how many bytes are held of what came from this peer: messages that their consumers have not done with, whole
 	// or in part. The message that would cross it fails its stream. 0 means 16 MiB.
 	MaxConnMemory int
@@ -36,6 +39,8 @@ type Config struct {
 	MaxUnsent int
 	// MaxOutbox is how many bytes may wait to be written before Crowded is true, and Open and Send wait. 0 means 1 MiB.
 	MaxOutbox int
+	// Traffic counts the bytes of all connections that share it. nil counts for this one alone.
+	Traffic *Traffic
 	// Compress sends messages from 1 KiB compressed where the peer announced that it inflates them.
 	Compress bool
 	// TryWrite writes what fits at once and never waits: 0 bytes and no error mean that the socket is full. It is called by one
@@ -47,6 +52,8 @@ type Config struct {
 	// Opened, of a server, gets every new stream, from the reader, when its first message is complete or there is none. It must not
 	// block. Whoever it gives the stream to owes it a Done.
 	Opened func(*Stream)
+	// Refused is told how many streams were not taken, or failed before they ran, and why. For a server; from any goroutine.
+	Refused func(why Refusal, streams int)
 	// Batch, of a server, is called by the reader when all frames of one read have been handled, before it flushes.
 	Batch func()
 	// Drained is called when Crowded has become false.

@@ -39,6 +39,7 @@ type Conn struct {
 	retired  *wire.Farewell // client: takes no new streams
 	goneAway bool           // server: a GOAWAY has been sent, or waits for the magic
 	bye      wire.Farewell  // server: what it said
+	leaving  *leaving       // server: see Leave
 	whenIdle bool           // closes when the last stream has ended
 	idleAt   time.Time      // server: since when there has been no stream
 	greeted  bool           // our SETTINGS are in the outbox
@@ -65,7 +66,7 @@ type Conn struct {
 	batch batch
 	churn churn
 	pings *pings // nil until there is one
-	stats Stats
+	stats counts
 	note  note
 	news  news
 }
@@ -240,7 +241,11 @@ func (c *Conn) changedLocked() {
 		c.idleAt = time.Now()
 	}
 	if c.whenIdle {
-		c.endLocked(&End{Reason: Retired})
+		bye := wire.Farewell{}
+		if c.retired != nil {
+			bye = *c.retired
+		}
+		c.endLocked(retiredBy(bye))
 	}
 }
 
@@ -250,7 +255,7 @@ func (c *Conn) retireLocked(f wire.Farewell, tell bool) {
 		return
 	}
 	c.retired, c.whenIdle = &f, true
-	c.failLineLocked(&End{Reason: Retired})
+	c.failLineLocked(retiredBy(f))
 	if tell {
 		c.news.retired = &f
 	}

@@ -5,7 +5,7 @@ import "github.com/rpckids/rpckids/internal/wire"
 // Failure is the end of one stream by an ERROR. The connection lives.
 type Failure struct {
 	Status  *wire.Error
-	Refused bool // the peer says that the stream never ran: it may be sent again, here or elsewhere
+	Refused bool // the stream never ran, says the peer, or this end of itself: it may be sent again, here or elsewhere
 	Local   bool // this end has failed the stream: cancelled, no memory, not to be inflated, or larger than the peer takes
 }
 

@@ -174,6 +174,9 @@ func (c *Conn) offerLocked(n int) {
 func (c *Conn) tookLocked(n int) {
 	c.taken += uint64(n)
 	c.offered = c.taken
+	if n > 0 && c.cfg.Traffic != nil {
+		c.cfg.Traffic.Out.Add(uint64(n))
+	}
 	if len(c.watched) > 0 {
 		c.stampLocked(time.Now())
 	}

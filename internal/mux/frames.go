@@ -119,7 +119,10 @@ func (s *Stream) overrunLocked() {
 	e := &wire.Error{Code: wire.ResourceExhausted, Message: "too much memory held for this connection"}
 	refused := s.isServer && !s.handed
 	if refused {
-		c.countResetLocked()
+		c.batch.refused[RefusedMemory]++
+	}
+	if s.isServer { // also if it has run: the peer has made us do it
+		c.countResetLocked(c.in.now)
 	}
 	s.abortLocked(&Failure{Status: e, Local: true}, refused)
 }
@@ -167,7 +170,7 @@ func (c *Conn) errorLocked(f *wire.Frame) error {
 		if f.Flags&wire.FlagRefused != 0 {
 			return breach(wire.WrongRole, "REFUSED from a client")
 		}
-		c.countResetLocked()
+		c.countResetLocked(c.in.now)
 	}
 	s := c.streams.find(f.Stream)
 	if s == nil || s.oneWay && !s.isServer {
@@ -223,7 +226,7 @@ func (c *Conn) goAwayLocked(f *wire.Frame) error {
 		return err // a client may say that it goes; it shows
 	}
 	c.retireLocked(bye, true)
-	lost := &Lost{Cause: &End{Reason: Retired}, NotProcessed: true}
+	lost := &Lost{Cause: retiredBy(bye), NotProcessed: true}
 	for s := range c.streams.all() {
 		if s.id > bye.Last {
 			s.gone = true
@@ -232,6 +235,15 @@ func (c *Conn) goAwayLocked(f *wire.Frame) error {
 	}
 	c.changedLocked()
 	return nil
+}
+
+// retiredBy is the end that a GOAWAY announces. One that says more than that the server stops says why.
+func retiredBy(bye wire.Farewell) *End {
+	e := &End{Reason: Retired}
+	if bye.Code != wire.OK {
+		e.Err = &wire.Error{Code: bye.Code, Message: bye.Text}
+	}
+	return e
 }
 
 // without removes s from a short list.

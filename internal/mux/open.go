@@ -110,7 +110,7 @@ func (c *Conn) shutLocked() error {
 	case c.broke != nil:
 		return &Lost{Cause: c.broke, NotProcessed: true}
 	case c.retired != nil:
-		return &Lost{Cause: &End{Reason: Retired}, NotProcessed: true}
+		return &Lost{Cause: retiredBy(*c.retired), NotProcessed: true}
 	}
 	return nil
 }

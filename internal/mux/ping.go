@@ -119,6 +119,10 @@ func (c *Conn) pingLocked(f *wire.Frame) error {
 		return nil // none of ours
 	}
 	number := binary.BigEndian.Uint64(f.Payload)
+	if c.leaving != nil && c.leaving.ping == number {
+		c.leftLocked()
+		return nil
+	}
 	for _, p := range c.pingsLocked().sent {
 		if p.number == number {
 			c.pings.forget(p)

@@ -22,6 +22,13 @@ type reader struct {
 	looked time.Time      // a deadline that has passed and got one more look
 	slow   time.Time      // when the message that waits longest is too late
 	small  *[256]byte     // takes the first bytes after a quiet time, where sock is nil
+	woken  *woken         // what ended a rest, until it is looked at
+}
+
+// woken is what ended a rest.
+type woken struct {
+	n   int
+	err error
 }
 
 // grace is how long the reader looks for bytes once more after a deadline has passed: it may have been the reader that was slow.
@@ -29,11 +36,13 @@ const grace = 20 * time.Millisecond
 
 // read takes frames until there will be no more, and says why.
 func (c *Conn) read(first []byte) error {
-	if err := c.magic(first); err != nil {
-		return err
-	}
-	if err := c.arm(); err != nil {
-		return err
+	if c.in.now.IsZero() { // else it is from a rest that we come
+		if err := c.magic(first); err != nil {
+			return err
+		}
+		if err := c.arm(); err != nil {
+			return err
+		}
 	}
 	for {
 		n, err := c.fill()
@@ -96,6 +105,10 @@ func (c *Conn) magic(first []byte) error {
 // fill reads once into the decoder. Where nothing is under way it waits without a large buffer.
 func (c *Conn) fill() (n int, err error) {
 	r := &c.in
+	if w := r.woken; w != nil {
+		r.woken = nil
+		return w.n, w.err
+	}
 	if r.sock != nil {
 		came, err := r.sock.Read()
 		return len(came), err
@@ -147,8 +160,8 @@ func (c *Conn) dueAt() (due time.Time) {
 	if !r.slow.IsZero() && (due.IsZero() || r.slow.Before(due)) {
 		due = r.slow
 	}
-	if due.IsZero() && c.server && c.cfg.Idle > 0 && r.armed.IsZero() {
-		due = r.now.Add(c.cfg.Idle)
+	if due.IsZero() && c.server && r.armed.IsZero() {
+		due = c.quietAt(r.now)
 	}
 	return due
 }
@@ -191,14 +204,17 @@ func (c *Conn) late(idleAt time.Time, idle bool) error {
 	due := c.dueAt()
 	var bad error = &wire.Breach{Reason: wire.SlowMessage}
 	if r.half.IsZero() && r.slow.IsZero() { // the deadline of an idle connection, or of what has come since
-		if !c.server || c.cfg.Idle <= 0 {
-			return c.armAt(time.Time{})
-		}
 		if idleAt.Before(r.now) {
 			idleAt = r.now
 		}
-		if due = idleAt.Add(c.cfg.Idle); !idle {
-			due = now.Add(c.cfg.Idle)
+		if c.rests(idle, now.Sub(idleAt)) {
+			return c.beginRest(idleAt)
+		}
+		if due = c.quietAt(now); !c.server || due.IsZero() || c.cfg.Idle <= 0 {
+			return c.armAt(due)
+		}
+		if idle {
+			due = earlier(due, idleAt.Add(c.cfg.Idle))
 		}
 		bad = &End{Reason: IdleTooLong}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/rpckids/rpckids/internal/wire"
 )
@@ -157,6 +158,7 @@ func (s *Stream) inflate(m Message) (Message, error) {
 				}
 			case !s.hold(len(b)):
 				f := failLocal(wire.ResourceExhausted, "too much memory held for this connection")
+				f.Refused = s.unread
 				s.fail(f, s.unread)
 				return Message{}, f
 			default:
@@ -192,6 +194,9 @@ func (s *Stream) fail(f *Failure, refused bool) {
 	c.mu.Lock()
 	tell := false
 	if !s.ended && !(s.isServer && s.localEnd) {
+		if s.isServer {
+			c.countResetLocked(time.Now())
+		}
 		s.sayErrorLocked(f.Status, refused)
 		s.dropInLocked()
 		tell = s.endLocked(f)

@@ -62,6 +62,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Code.String() + ": " + e.Message }
 
+// NeedsTLS are the details of an error, over version 1, that says that the port takes TLS alone.
+const NeedsTLS = `{"needs":"tls"}`
+
 // ErrorType is the reply type of an error sent to a peer whose request id carried a mark.
 const ErrorType = "!error"
 
