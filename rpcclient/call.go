@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/rpckids/rpckids/internal/balance"
 	"github.com/rpckids/rpckids/internal/mux"
 	"github.com/rpckids/rpckids/internal/wire"
 )
@@ -21,15 +22,23 @@ type call struct {
 	payload    []byte // encoded
 	oneWay     bool
 	idempotent bool
-	cargo      *cargo // what the caller's context holds for us, or nil
-	trace      *Trace // where the caller wants to see it, or nil
+	cargo      *cargo   // what the caller's context holds for us, or nil
+	asked      *Request // what passed the middleware, or nil
+	trace      *Trace   // where the caller wants to see it, or nil
 	start      time.Time
 	attempts   int
-	server     string // of the last attempt
-	protocol   string // the same
-	begun      bool   // items have been taken or given: it cannot be sent again
-	onEnd      func() // the caller's, to be called once
-	talk       talk   // what happens on its stream, if it is one
+	server     string            // of the last attempt
+	protocol   string            // the same
+	begun      bool              // items have been taken or given: it cannot be sent again
+	hedges     int               // of them
+	tried      []*balance.Member // servers that it does not go back to if there are others
+	began      int64             // of this attempt, by Client.now
+	member     *balance.Member   // that hears how the attempt goes, or nil
+	settled    bool              // and has heard that how long it takes is not its affair
+	patience   time.Duration     // of a race
+	inLine     bool              // given up while it waited for room on the connection
+	onEnd      func()            // the caller's, to be called once
+	talk       talk              // what happens on its stream, if it is one
 
 	// done gets one value when the conn that took the call lets go of it.
 	done chan struct{}
@@ -72,9 +81,9 @@ type talk func(ctx context.Context, c *v2Conn, k *call, s *mux.Stream) error
 type place uint8
 
 const (
-	withCaller place = iota
-	inLine           // waits for room on the connection
-	inFlight         // its frame is in the outbox or on the way, its reply is awaited
+	withCaller  place = iota
+	waitsInLine       // waits for room on the connection
+	inFlight          // its frame is in the outbox or on the way, its reply is awaited
 )
 
 // keepBuffer is the largest buffer that a call or a connection keeps for the next one.
@@ -84,7 +93,9 @@ const keepBuffer = 64 << 10
 type CallOption func(*call)
 
 // Idempotent says that running the call twice does no harm: it is sent again
-// when the connection is lost before its reply. The server is told, too.
+// when the connection is lost before its reply or the server cannot take it, as
+// [Retry] says, and may be sent to two servers at once: [Hedge]. The server is
+// told, too.
 func Idempotent() CallOption { return func(k *call) { k.idempotent = true } }
 
 // Call calls typ and returns the reply as a T. The payload may be anything that
@@ -95,7 +106,7 @@ func Call[T any](ctx context.Context, c *Client, typ string, payload any, opts .
 		return call1[T](ctx, c, typ, payload, opts)
 	}
 	return through(ctx, c, &Request{Type: typ, Pattern: PatternCall, Payload: payload}, func(ctx context.Context, r *Request) (T, error) {
-		return call1[T](ctx, c, r.Type, r.Payload, opts)
+		return call1[T](ctx, c, r.Type, r.Payload, r.told(opts))
 	})
 }
 
@@ -119,7 +130,7 @@ func (c *Client) Invoke(ctx context.Context, typ string, payload json.RawMessage
 		return c.invoke(ctx, typ, payload, opts)
 	}
 	return through(ctx, c, &Request{Type: typ, Pattern: PatternCall, Payload: payload}, func(ctx context.Context, r *Request) (json.RawMessage, error) {
-		return c.invoke(ctx, r.Type, r.Payload, opts)
+		return c.invoke(ctx, r.Type, r.Payload, r.told(opts))
 	})
 }
 
@@ -140,18 +151,22 @@ func (c *Client) invoke(ctx context.Context, typ string, payload any, opts []Cal
 
 // Cast sends typ one way. It returns nil once the operating system has the
 // bytes; what the server makes of them nobody learns. It is never sent twice.
+//
+// Casts that are made one after the other arrive in that order while they take the
+// same connection: to one server they do until that is replaced, or has
+// [Pool.PerConn] calls to carry. Where order matters beyond that, use calls.
 func Cast(ctx context.Context, c *Client, typ string, payload any) error {
 	if c.chain == nil {
-		return c.cast(ctx, typ, payload)
+		return c.cast(ctx, typ, payload, nil)
 	}
 	_, err := through(ctx, c, &Request{Type: typ, Pattern: PatternCast, Payload: payload}, func(ctx context.Context, r *Request) (struct{}, error) {
-		return struct{}{}, c.cast(ctx, r.Type, r.Payload)
+		return struct{}{}, c.cast(ctx, r.Type, r.Payload, r.told(nil))
 	})
 	return err
 }
 
-func (c *Client) cast(ctx context.Context, typ string, payload any) error {
-	k := c.begin(ctx, typ, nil)
+func (c *Client) cast(ctx context.Context, typ string, payload any, opts []CallOption) error {
+	k := c.begin(ctx, typ, opts)
 	k.oneWay = true
 	return c.end(k, c.exchange(ctx, k, payload))
 }
@@ -180,6 +195,9 @@ func (c *Client) end(k *call, err error) error {
 	if k.trace != nil {
 		k.trace.fill(k)
 	}
+	if r := k.asked; r != nil {
+		r.Server, r.Protocol, r.Attempts, r.Hedges = k.server, k.protocol, k.attempts, k.hedges
+	}
 	k.tellEnd()
 	c.calls.Put(k.reset())
 	return err
@@ -203,6 +221,7 @@ func (c *Client) publish(k *call, err error) error {
 func (k *call) reset() *call {
 	*k = call{
 		done:      k.done,
+		tried:     k.tried[:0],
 		payload:   reuse(k.payload),
 		id:        k.id[:0],
 		meta:      reuse(k.meta),
@@ -277,6 +296,9 @@ func (k *call) verdict(ctx context.Context) error {
 	status, ok := wire.ParseError(k.reply)
 	if !ok {
 		return k.misfit(errors.New("says that the call failed, and its reason cannot be read"))
+	}
+	if string(status.Details) == wire.NeedsTLS {
+		return needsTLS()
 	}
 	f := &failure{kind: ErrServer, status: *status}
 	if status.Code == DeadlineExceeded {

@@ -2,24 +2,21 @@ package rpcclient
 
 import (
 	"context"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/rpckids/rpckids/internal/balance"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
-// maxAttempts is how often one call is handed to a connection at most: it stops
-// a server that accepts and hangs up from being dialed for ever.
-const maxAttempts = 3
+// maxMoves is how often one call changes its connection at most before it is
+// handed to one.
+const maxMoves = 16
 
-// maxHoldOff is the longest wait that a server may ask for and get without its
-// caller being told.
-const maxHoldOff = 5 * time.Second
-
-// Client calls one server. It is safe for concurrent use, and meant to be: all
-// its calls share one connection. Close it when done.
+// Client calls a server, or several that offer the same: each call goes to one of
+// them. It is safe for concurrent use, and meant to be: all its calls share a few
+// connections. Close it when done.
 type Client struct {
 	cfg    Config
 	target target
@@ -27,11 +24,18 @@ type Client struct {
 	calls  sync.Pool // of *call; per client, so that a call never outlives its synctest bubble
 	stats  counters
 	chain  Doer // the middleware around each call; nil: none
-	link   link
+	fleet  fleet
+
+	epoch     time.Time // the zero of now
+	budget    *balance.Budget
+	latencies latencies // for hedging by percentile
 }
 
-// Dial returns a client that is connected. A server that cannot be reached is an
-// error now; ctx bounds the attempt and has no say afterwards. Without options
+// now is the balancer's clock.
+func (c *Client) now() int64 { return int64(time.Since(c.epoch)) }
+
+// Dial returns a client that is connected, to one server at least. If none can be
+// reached that is an error now; ctx bounds the attempt and has no say afterwards. Without options
 // the defaults hold; of several configs the last one counts.
 func Dial(ctx context.Context, target string, config ...*Config) (*Client, error) {
 	var cfg *Config
@@ -43,7 +47,7 @@ func Dial(ctx context.Context, target string, config ...*Config) (*Client, error
 		return nil, err
 	}
 	k := c.begin(ctx, "", nil)
-	_, err = c.link.conn(ctx)
+	_, _, err = c.fleet.reach(ctx)
 	if err = c.end(k, err); err != nil {
 		c.Close()
 		return nil, err
@@ -52,16 +56,21 @@ func Dial(ctx context.Context, target string, config ...*Config) (*Client, error
 }
 
 // New returns a client that connects when it is first used. The only possible
-// error is a target that cannot be understood, of kind [ErrTarget].
+// errors are a target that cannot be understood, of kind [ErrTarget], and a Config
+// that makes no sense, of kind [ErrConfig].
 func New(target string, config *Config) (*Client, error) {
-	to, err := parseTarget(target)
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	to, err := parseTarget(target, config)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: config.withDefaults(), target: to}
+	c := &Client{cfg: config.withDefaults(), target: to, epoch: time.Now()}
+	c.budget = balance.NewBudget(c.cfg.Retry.Budget, c.cfg.Retry.PerSecond)
 	c.calls.New = func() any { return &call{done: make(chan struct{}, 1)} }
 	c.chain = chain(c.cfg.Use)
-	c.link.init(c)
+	c.fleet.init(c)
 	return c, nil
 }
 
@@ -72,7 +81,7 @@ func New(target string, config *Config) (*Client, error) {
 // so that the closing does not destroy it; over version 2 the answer to a ping
 // shows as much. A second Close waits as well. The error is always nil.
 func (c *Client) Close() error {
-	c.link.close()
+	c.fleet.close()
 	return nil
 }
 
@@ -82,8 +91,9 @@ func (c *Client) exchange(ctx context.Context, k *call, payload any) error {
 	if err := k.encode(payload, c.cfg.MaxMessage); err != nil {
 		return err
 	}
-	for {
-		cn, err := c.route(ctx, k)
+	c.budget.Deposit(0) // no clock needed: it began with the client
+	for moves := 0; ; {
+		s, cn, err := c.route(ctx, k)
 		if err != nil {
 			return err
 		}
@@ -91,37 +101,139 @@ func (c *Client) exchange(ctx context.Context, k *call, payload any) error {
 			return err
 		}
 		k.attempts++
-		k.server = cn.whereabouts().remote
-		k.protocol = cn.version()
-		err = cn.exchange(ctx, k)
+		if c.cfg.Hedge.on() && c.mayHedge(k) {
+			err = c.race(ctx, k, s, cn)
+		} else {
+			err = c.attempt(ctx, k, s, cn)
+		}
 		switch {
 		case err == nil:
-			return k.verdict(ctx)
-		case err == error(errMoved): // nobody's fault, and nothing was sent
+			return nil
+		case err == error(errMoved) && !k.mayHaveLeft && moves < maxMoves: // nobody's fault
 			k.attempts--
-		case !c.again(ctx, k, err):
+			moves++
+		case !c.again(ctx, k, s, err):
 			return err
 		}
 	}
 }
 
-// route returns the connection for an attempt.
-func (c *Client) route(ctx context.Context, k *call) (conn, error) {
-	switch {
-	case k.talk != nil:
-		return c.v2(ctx, "streams")
-	case k.codec == wire.CodecRaw:
-		return c.v2(ctx, "raw payloads")
-	case strings.HasPrefix(k.typ, "!"):
-		return c.link.ours(ctx)
+// attempt hands k to a connection, and tells the balancer how that went. Where
+// there is nothing to balance it looks at the clock for few calls only: for the
+// others that would be the most expensive part.
+func (c *Client) attempt(ctx context.Context, k *call, s *server, cn conn) (err error) {
+	e := cn.whereabouts()
+	k.server, k.protocol = e.remote, cn.version()
+	k.inLine, k.member, k.settled = false, nil, false
+	if n := e.load.begin(); n > sampled && n%sampled != 0 && c.fleet.only.Load() == s {
+		defer e.load.end() // also when the items of a stream panic
+		if err = c.hand(ctx, k, s, cn); err != nil && k.outcome(err) == balance.Bad {
+			s.failed.Add(1)
+		}
+		return err
 	}
-	return c.link.conn(ctx)
+	outcome := balance.Void
+	k.began, k.member = c.now(), s.member
+	s.member.Begin()
+	if k.pattern.uploads() {
+		k.settle(k.began)
+	}
+	defer func() {
+		e.load.end()
+		now := c.now()
+		if c.cfg.Hedge.on() {
+			outcome = c.judge(k, s, now, outcome, err)
+		}
+		if outcome == balance.Bad {
+			s.failed.Add(1)
+		}
+		if k.settled {
+			s.member.EndSettled(now, outcome)
+		} else {
+			s.member.End(now, k.took(now, outcome), outcome)
+		}
+	}()
+	err = c.hand(ctx, k, s, cn)
+	outcome = k.outcome(err)
+	return err
 }
 
-func (c *Client) v2(ctx context.Context, what string) (conn, error) {
-	cn, err := c.link.v2(ctx, what)
+// sampled is how many calls to a lone server one latency is taken of.
+const sampled = 16
+
+// hand hands k to a connection and returns what became of it.
+func (c *Client) hand(ctx context.Context, k *call, s *server, cn conn) error {
+	err := cn.exchange(ctx, k)
+	if err == nil {
+		err = k.verdict(ctx)
+	} else if k.inLine && isKind(err, ErrContext) {
+		err = s.full(ctx)
+	}
+	if err == error(errMoved) {
+		cn.whereabouts().load.forget()
+	}
+	return err
+}
+
+// route returns the server and the connection for an attempt.
+func (c *Client) route(ctx context.Context, k *call) (s *server, cn conn, err error) {
+	special := k.isSpecial()
+	if s = c.fleet.only.Load(); s != nil && !special {
+		if cn = s.ready(); cn != nil {
+			return s, cn, nil
+		}
+	}
+	for range maxMoves {
+		if s = c.fleet.pick(k); s == nil || s.open.Load() == nil && (c.fleet.several() || !special) {
+			if s, cn, err = c.fleet.reach(ctx); err == error(errMoved) {
+				continue
+			}
+			if err != nil || !special {
+				return s, cn, err
+			}
+		}
+		cn, err = s.conn(ctx, k)
+		switch {
+		case err == nil:
+			return s, cn, nil
+		case err == error(errMoved):
+		case !c.fleet.several() || isKind(err, ErrContext) || isKind(err, ErrClosed):
+			return nil, nil, err
+		default: // this one cannot: another may
+			k.tried = append(k.tried, s.member)
+			if !c.fleet.elsewhere(k) {
+				return nil, nil, err
+			}
+		}
+	}
+	return nil, nil, err
+}
+
+// isSpecial reports whether not every connection will do for k.
+func (k *call) isSpecial() bool {
+	return k.talk != nil || k.codec == wire.CodecRaw || strings.HasPrefix(k.typ, "!")
+}
+
+// conn returns the connection for an attempt.
+func (s *server) conn(ctx context.Context, k *call) (conn, error) {
+	switch {
+	case k.talk != nil:
+		return notNil(s.v2(ctx, "streams"))
+	case k.codec == wire.CodecRaw:
+		return notNil(s.v2(ctx, "raw payloads"))
+	case strings.HasPrefix(k.typ, "!"):
+		return s.ours(ctx)
+	}
+	if cn := s.ready(); cn != nil {
+		return cn, nil
+	}
+	return nil, errMoved // it has ended since
+}
+
+// notNil makes sure that with an error there is no conn that holds nil.
+func notNil(cn *v2Conn, err error) (conn, error) {
 	if err != nil {
-		return nil, err // not a conn that holds nil
+		return nil, err
 	}
 	return cn, nil
 }
@@ -141,46 +253,4 @@ func (k *call) prepare(ctx context.Context, cfg *Config) error {
 		return k.name(cfg.RequestID())
 	}
 	return nil
-}
-
-// again reports whether a call that failed with err is sent once more, and waits
-// until it may be.
-func (c *Client) again(ctx context.Context, k *call, err error) bool {
-	f, ok := err.(*failure)
-	if !ok || k.begun || k.attempts >= maxAttempts {
-		return false
-	}
-	if f.refused && !k.oneWay {
-		return c.holdOff(ctx, f.status.RetryAfter, k.attempts)
-	}
-	return k.mayRepeat(f)
-}
-
-// mayRepeat reports whether a call may be sent once more after a failure of its
-// connection: if none of its bytes had left, or if the server has not run it, or
-// if running it twice does no harm.
-func (k *call) mayRepeat(f *failure) bool {
-	lost := f.kind == ErrConnectionLost || f.kind == ErrProtocol && !k.mayHaveLeft
-	harmless := !k.mayHaveLeft || k.idempotent && !k.oneWay
-	return lost && harmless
-}
-
-// holdOff waits as long as a server that refused a call asks, and a little
-// longer, by chance, so that those it refused together do not come back
-// together. False: that is longer than the caller has, or than maxHoldOff, and
-// it should know why.
-func (c *Client) holdOff(ctx context.Context, wait time.Duration, attempts int) bool {
-	wait += time.Millisecond + rand.N(10*time.Millisecond<<attempts)
-	deadline, ok := ctx.Deadline()
-	if wait > maxHoldOff || ok && time.Until(deadline) < wait {
-		return false
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	case <-c.link.ctx.Done():
-	}
-	return true // if the context or the client is at its end, the next attempt says so
 }

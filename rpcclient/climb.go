@@ -2,6 +2,7 @@ package rpcclient
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -15,26 +16,35 @@ func errNoStreams(what string) *failure {
 
 // heard is told by a version 1 connection what a reply says about the server. If
 // that speaks version 2, the climber sets out.
-func (l *link) heard(version byte) {
-	if !l.client.cfg.mayClimb() {
+func (s *server) heard(version byte) {
+	if !s.client.cfg.mayClimb() {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
 	case version != 2:
-		l.memory.learn(1)
-	case l.memory.mayTry() && l.climb == nil && !l.closed && !l.liveIsV2():
-		l.climbLocked(false)
+		s.memory.learn(1)
+	case s.memory.mayTry() && s.climb == nil && !s.closed && !s.liveIsV2():
+		s.climbLocked(false)
 	}
 }
 
-func (l *link) liveIsV2() bool { return l.liveV2() != nil }
+// liveIsV2 reports whether new calls go over version 2. Connections of both
+// versions are open only while the others are just about to leave.
+func (s *server) liveIsV2() bool {
+	return slices.ContainsFunc(s.openConns(), func(cn conn) bool { return cn.version() == protocolV2 })
+}
 
-func (l *link) liveV2() *v2Conn {
-	if cn := l.live.Load(); cn != nil {
-		v2, _ := (*cn).(*v2Conn)
-		return v2
+// liveV2 returns the version 2 connection for one more call, or nil.
+func (s *server) liveV2() *v2Conn {
+	if cn, ok := s.ready().(*v2Conn); ok {
+		return cn
+	}
+	for _, cn := range s.openConns() {
+		if cn, ok := cn.(*v2Conn); ok {
+			return cn
+		}
 	}
 	return nil
 }
@@ -42,13 +52,13 @@ func (l *link) liveV2() *v2Conn {
 // v2 returns a version 2 connection, or a failure if the server does not speak
 // that. A server about which nothing is known is asked with the magic alone, on
 // a connection of its own.
-func (l *link) v2(ctx context.Context, what string) (*v2Conn, error) {
-	if cn := l.liveV2(); cn != nil {
+func (s *server) v2(ctx context.Context, what string) (*v2Conn, error) {
+	if cn := s.liveV2(); cn != nil {
 		return cn, nil
 	}
-	l.mu.Lock()
-	a, err := l.joinV2Locked(what)
-	l.mu.Unlock()
+	s.mu.Lock()
+	a, err := s.joinV2Locked(what)
+	s.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -67,113 +77,116 @@ func (l *link) v2(ctx context.Context, what string) (*v2Conn, error) {
 }
 
 // joinV2Locked returns the attempt that a caller who needs version 2 waits for.
-func (l *link) joinV2Locked(what string) (*attempt, error) {
-	cfg := &l.client.cfg
-	live := l.live.Load()
+func (s *server) joinV2Locked(what string) (*attempt, error) {
+	cfg := &s.client.cfg
+	live := s.live()
 	switch {
-	case l.closed:
-		return nil, errClosed
-	case l.liveIsV2() || cfg.Protocol == V2:
-		return l.joinLocked()
+	case s.closed:
+		return nil, s.over()
+	case s.liveIsV2() || cfg.Protocol == V2:
+		return s.joinLocked()
 	case !cfg.mayClimb():
 		return nil, errNoStreams(what)
-	case l.climb != nil:
-		return l.climb, nil
-	case l.memory.speaks() == 2 && live == nil:
-		return l.joinLocked()
-	case l.memory.speaks() == 1 && !l.knownBetterLocked():
+	case s.climb != nil:
+		return s.climb, nil
+	case s.memory.speaks() == 2 && live == nil:
+		return s.joinLocked()
+	case s.memory.speaks() == 1 && !s.knownBetterLocked():
 		return nil, errNoStreams(what)
 	}
-	return l.climbLocked(l.memory.speaks() != 2), nil
+	return s.climbLocked(s.memory.speaks() != 2), nil
 }
 
 // knownBetterLocked reports whether the live connection contradicts a memory of
 // version 1, and version 2 has not failed since.
-func (l *link) knownBetterLocked() bool {
-	cn := l.live.Load()
-	if cn == nil || !l.memory.mayTry() {
-		return false
-	}
-	v1, ok := (*cn).(*v1Conn)
-	return ok && v1.tellsOf() == 2
+func (s *server) knownBetterLocked() bool {
+	v1, ok := s.live().(*v1Conn)
+	return ok && s.memory.mayTry() && v1.tellsOf() == 2
 }
 
 // climbLocked starts the climber.
-func (l *link) climbLocked(probe bool) *attempt {
-	l.climb = &attempt{done: make(chan struct{})}
+func (s *server) climbLocked(probe bool) *attempt {
+	s.climb = &attempt{done: make(chan struct{})}
 	pause := time.Duration(0)
-	if l.live.Load() == nil {
-		pause = time.Until(l.retryAt)
+	if s.live() == nil {
+		pause = time.Until(s.retryAt)
 	}
-	l.wg.Add(1)
-	go l.rise(l.climb, pause, probe) // the climber: ends with its attempt, Close waits for it
-	return l.climb
+	s.client.fleet.wg.Add(1)
+	go s.rise(s.climb, pause, probe) // the climber: ends with its attempt, Close waits for it
+	return s.climb
 }
 
 // rise tries to bring up a version 2 connection once. It becomes the live one;
 // a version 1 connection that was leaves.
-func (l *link) rise(a *attempt, pause time.Duration, probe bool) {
-	defer l.wg.Done()
-	cn, err := l.reach(pause, probe)
-	var old conn
-	l.mu.Lock()
-	l.climb = nil
-	switch live := l.live.Load(); {
+func (s *server) rise(a *attempt, pause time.Duration, probe bool) {
+	defer s.client.fleet.wg.Done()
+	cn, err := s.reach(pause, probe)
+	var old []conn
+	s.mu.Lock()
+	s.climb = nil
+	switch live := s.live(); {
 	case err == nil:
 		a.conn = cn
-		l.memory.learn(2)
-		if live != nil {
-			old = *live
-		} else if l.attempt == nil { // else the keeper counts, when it finds this one
-			l.client.stats.connects.Add(1)
-		}
-		l.adoptLocked(cn)
-	case isKind(err, ErrNoStreams) && probe && !l.knownBetterLocked():
-		l.memory.learn(1) // it has claimed nothing: a later one may, and is asked then
+		s.memory.learn(2)
+		old = s.openConns()
+		s.adoptLocked(cn)
+	case isKind(err, ErrNoStreams) && probe && !s.knownBetterLocked():
+		s.memory.learn(1) // it has claimed nothing: a later one may, and is asked then
 	case isKind(err, ErrNoStreams):
-		l.memory.failed()
+		s.memory.failed()
 	case isKind(err, ErrConnect):
-		l.memory.noV2 = time.Now().Add(remember)
+		s.memory.noV2 = time.Now().Add(remember)
 		if live == nil {
-			l.memory.noV2 = time.Time{}
-			l.failedLocked()
+			s.memory.noV2 = time.Time{}
+			s.failedLocked(err)
 		}
 	}
 	a.err = err
-	l.mu.Unlock()
-	if old != nil {
-		old.leave()
+	s.mu.Unlock()
+	for _, cn := range old {
+		cn.leave()
 	}
 	if err == nil {
-		l.client.cfg.Logger.Info("connected", "server", cn.remote, "protocol", protocolV2)
+		s.client.cfg.Logger.Info("connected", "server", cn.remote, "protocol", protocolV2)
 	}
 	close(a.done)
+	if err == nil {
+		s.client.fleet.heard(s, a)
+	}
 }
 
 // reach dials and waits for the server's SETTINGS. A probe says nothing but the
 // magic before they come.
-func (l *link) reach(pause time.Duration, probe bool) (*v2Conn, error) {
-	sock, err := l.dial(pause)
+func (s *server) reach(pause time.Duration, probe bool) (*v2Conn, error) {
+	sock, err := s.dial(pause)
 	if err != nil {
 		return nil, err
 	}
-	cn := newV2Conn(l, sock)
+	cn := newV2Conn(s, sock)
 	first := cn.greet
 	if probe {
 		first = cn.probe
 	}
-	return cn, l.start(cn, first)
+	return cn, s.start(cn, first)
 }
 
 // Probe finds out which version the server speaks, "v1" or "v2", without calling
 // anything. Where that is not known yet it opens a connection of its own, sends
 // the four bytes that open version 2 and waits at most a second for their answer;
 // what it learns counts for later calls. With [V1], and with ids of the user's
-// own making, the answer is "v1" and nothing is sent.
+// own making, the answer is "v1" and nothing is sent. Of several servers the first
+// that can be reached is asked.
 func (c *Client) Probe(ctx context.Context) (version string, err error) {
 	k := c.begin(ctx, "", nil)
 	version = protocolV2
-	cn, err := c.link.v2(ctx, "streams")
+	s := c.fleet.only.Load()
+	if s == nil {
+		s, _, err = c.fleet.reach(ctx)
+	}
+	var cn *v2Conn
+	if err == nil {
+		cn, err = s.v2(ctx, "streams")
+	}
 	if err == nil {
 		err = cn.confirm(ctx)
 	}

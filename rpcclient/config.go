@@ -2,11 +2,14 @@ package rpcclient
 
 import (
 	"context"
+	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
 	"time"
 
+	"github.com/rpckids/rpckids/internal/balance"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -47,9 +50,27 @@ type Config struct {
 	// reply closes the connection.
 	MaxMessage int
 
-	// MaxInFlight is how many calls may be unanswered at once; 0 means 512.
-	// Callers above it wait for a place, bounded by their contexts.
+	// MaxInFlight is how many calls may be unanswered at once on one connection; 0
+	// means 512. Callers above it wait for a place, bounded by their contexts.
 	MaxInFlight int
+
+	// Pool says how many connections each server gets.
+	Pool Pool
+
+	// Balance says which server gets a call, where there are several.
+	Balance Balance
+
+	// Ejection leaves servers that fail alone for a while.
+	Ejection Ejection
+
+	// Retry says which calls are sent once more.
+	Retry Retry
+
+	// Hedge sends calls that take long to a second server; the zero value is off.
+	Hedge Hedge
+
+	// Keepalive finds connections that died without a word.
+	Keepalive Keepalive
 
 	// HalfMessage is how long a reply may take from its first byte to its last;
 	// 0 means 10 s. Then the connection is closed.
@@ -81,8 +102,27 @@ type Config struct {
 	// called from several goroutines at once.
 	RequestID func() string
 
+	// Resolvers find the servers of targets, by scheme: "etcd" for etcd:///NAME, as
+	// package rpcclient/etcd makes one. The one for dns is built in.
+	Resolvers map[string]Resolver
+
 	// Dialer, if set, opens connections instead of net.Dialer.
 	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// TLS makes all connections TLS ones; nil: none is. Versions below 1.2 are not
+	// taken. Without a ServerName the host in the target is what the server's
+	// certificate has to be for, and localhost for a unix socket. What goes wrong is
+	// a [TLSError].
+	TLS *tls.Config
+
+	// Token says who is calling. It goes with version 2 alone, so Auto begins with
+	// that at once, and a server without it fails all calls. It is not logged, and
+	// no error and no trace shows it. New refuses a Token without TLS.
+	Token string
+
+	// TokenPlain lets the Token go out without TLS, where everybody on the way can
+	// read it.
+	TokenPlain bool
 
 	// Logger gets a line for each connection that comes or goes and for replies
 	// that had to be dropped; nil is silent.
@@ -101,6 +141,20 @@ func (c *Config) withDefaults() Config {
 	d.MaxMessage = orElse(d.MaxMessage, wire.MaxString)
 	d.MaxInFlight = orElse(d.MaxInFlight, 512)
 	d.Window = max(d.Window, wire.MinWindow)
+	d.Pool.Max = orElse(d.Pool.Max, max(4, d.Pool.Min))
+	d.Pool.PerConn = orElse(d.Pool.PerConn, 256)
+	d.Pool.MaxIdle = orElse(d.Pool.MaxIdle, 5*time.Minute)
+	d.Retry.Attempts = orElse(d.Retry.Attempts, 3)
+	d.Retry.MinBackoff = orElse(d.Retry.MinBackoff, 10*time.Millisecond)
+	d.Retry.MaxBackoff = orElse(d.Retry.MaxBackoff, max(time.Second, d.Retry.MinBackoff))
+	d.Retry.Budget = orElse(d.Retry.Budget, 0.1)
+	d.Retry.PerSecond = orElse(d.Retry.PerSecond, 10)
+	d.Keepalive.Silence = orElse(d.Keepalive.Silence, 15*time.Second)
+	d.Keepalive.Timeout = orElse(d.Keepalive.Timeout, 5*time.Second)
+	d.TLS = clientTLS(d.TLS)
+	if d.Token != "" {
+		d.Protocol = V2
+	}
 	d.Use = slices.Clone(d.Use)
 	if d.Dialer == nil {
 		d.Dialer = new(net.Dialer).DialContext
@@ -114,7 +168,43 @@ func (c *Config) withDefaults() Config {
 // mayClimb reports whether the client moves to version 2 where that is spoken.
 func (c *Config) mayClimb() bool { return c.Protocol == Auto && c.RequestID == nil }
 
-func orElse[T int | time.Duration](v, def T) T {
+// check says what makes no sense, and what would.
+func (c *Config) check() error {
+	if err := c.checkSecurity(); err != nil || c == nil {
+		return err
+	}
+	p, r, k := &c.Pool, &c.Retry, &c.Keepalive
+	d := c.withDefaults()
+	for _, rule := range []struct {
+		broken bool
+		text   string
+	}{
+		{c.Protocol > V2, fmt.Sprintf("Protocol is %d: use Auto, V1 or V2", c.Protocol)},
+		{c.Balance > RoundRobin, fmt.Sprintf("Balance is %d: use P2C, LeastPending or RoundRobin", c.Balance)},
+		{p.Min < 0 || p.Max < 0 || p.PerConn < 0, "Pool has a number below 0: 0 means the default"},
+		{p.Max > 0 && p.Min > p.Max, fmt.Sprintf("Pool.Min is %d and Pool.Max %d: Max has to be at least Min", p.Min, p.Max)},
+		{p.MaxAge < 0 || p.MaxIdle < 0, "Pool has a time below 0: 0 means the default"},
+		{p.MaxAge > 0 && p.MaxAge < time.Second, fmt.Sprintf("Pool.MaxAge is %v: it has to be 1s or more, or 0 for never", p.MaxAge)},
+		{r.Attempts < 0, fmt.Sprintf("Retry.Attempts is %d: 1 means never again, 0 means 3", r.Attempts)},
+		{r.MinBackoff < 0 || r.MaxBackoff < 0, "Retry has a time below 0: 0 means the default"},
+		{d.Retry.MinBackoff > d.Retry.MaxBackoff, fmt.Sprintf("Retry.MinBackoff is %v and MaxBackoff %v: MaxBackoff has to be at least MinBackoff", d.Retry.MinBackoff, d.Retry.MaxBackoff)},
+		{!(r.Budget >= 0 && r.Budget <= 1), fmt.Sprintf("Retry.Budget is %v: it is a share of the calls, 0 to 1", r.Budget)},
+		{!(r.PerSecond >= 0 && r.PerSecond <= 1e6), fmt.Sprintf("Retry.PerSecond is %v: it has to be 0 to 1000000", r.PerSecond)},
+		{c.Hedge.After < 0, fmt.Sprintf("Hedge.After is %v: 0 means off", c.Hedge.After)},
+		{!(c.Hedge.Percentile >= 0 && c.Hedge.Percentile < 1), fmt.Sprintf("Hedge.Percentile is %v: it has to be below 1, as in 0.95", c.Hedge.Percentile)},
+		{k.Idle < 0 || k.Silence < 0 || k.Timeout < 0, "Keepalive has a time below 0: 0 means the default, Off switches it off"},
+	} {
+		if rule.broken {
+			return badConfig(rule.text)
+		}
+	}
+	if err := balance.Ejection(c.Ejection).Check(); err != nil {
+		return badConfig(err.Error())
+	}
+	return nil
+}
+
+func orElse[T int | float64 | time.Duration](v, def T) T {
 	if v > 0 {
 		return v
 	}

@@ -18,14 +18,24 @@
 // [Client.Register] and [Client.Send] are the original's way, where the reply's
 // type name chooses the Go type. [Client.Invoke] takes and gives raw JSON.
 //
+// A target may name several servers that offer the same: a list, a name in DNS, a
+// directory. All of them are kept connected while there are calls; each call goes
+// to one, by [Config.Balance], and those that fail or are slow get few or none:
+// [Ejection], [Client.Peers]. Where there is one server a call connects on demand.
+//
 // Every failure is an [*Error]: it says which server, how many attempts, a code,
 // and of which [Error.Kind] it is. A lost connection fails the calls in flight
-// on it at once; the next call connects again. A call is sent a second time only
-// if none of its bytes had left, or if it was marked [Idempotent]; a cast whose
-// bytes may have left never is. Over version 2 the server can also say that it
-// never ran a call: then it is sent again, after the wait that the server asks
-// for, three times in all.
+// on it at once; the next call connects again, or goes to another server. [Retry]
+// says which calls are sent again: those of which no byte had left, those that the
+// server says it never ran, and within a budget those marked [Idempotent]. A cast
+// whose bytes may have left never is. [Hedge] does not wait for a failure.
 //
-// The package does not retry what a server ran and failed, does not balance
-// between servers, and never writes to the terminal: a nil Logger is silent.
+// The package never writes to the terminal: a nil Logger is silent.
+//
+// Who calls whom:
+//
+//	caller   exchange -> route -> pick, ready -> attempt -> conn.exchange, again
+//	keeper   keep -> connect -> dial              one for each server that needs one
+//	rounds   tend -> keepAlive, replace, probe    a timer, while there are connections
+//	watch    target.watch -> follow -> setList    where servers come and go
 package rpcclient

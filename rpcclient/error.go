@@ -16,8 +16,13 @@ var (
 	// ErrTarget says that the target cannot be understood.
 	ErrTarget = errors.New("bad target")
 
+	// ErrConfig says that a [Config] makes no sense: what is wrong with it, and what
+	// would be right.
+	ErrConfig = errors.New("bad config")
+
 	// ErrConnect says that no connection came about: refused, unknown host, no
-	// answer in time. Nothing was sent.
+	// answer in time. Of several servers none could be reached, and the message
+	// names them. Nothing was sent.
 	ErrConnect = errors.New("cannot connect")
 
 	// ErrConnectionLost says that the connection ended before the reply came.

@@ -93,7 +93,7 @@ func TestSlowCallsBesideManyQuickOnes(t *testing.T) {
 			if m.Type == "n" {
 				peer.Echo(c, m)
 			}
-		})
+		}, func(cfg *rpcclient.Config) { cfg.Pool.Max = 1 })
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		for range 300 {

@@ -6,7 +6,7 @@ import "time"
 // a program there may have been replaced by another one.
 const remember = 10 * time.Minute
 
-// memory is what a client has learned about its address. The link's mutex
+// memory is what a client has learned about its address. The server's mutex
 // protects it.
 type memory struct {
 	version byte // that the server speaks; 0: not known

@@ -65,6 +65,16 @@ func (c *cargo) forget() {
 	}
 }
 
+// ownIn returns a cargo with its own place for what comes.
+func (c *cargo) ownIn() *cargo {
+	if c == nil || c.in == nil {
+		return c
+	}
+	own := *c
+	own.in = new(Metadata)
+	return &own
+}
+
 // incoming keeps one pair that came with a reply, if the caller wants it.
 func (k *call) incoming(name, value string) {
 	if k.cargo == nil || k.cargo.in == nil {

@@ -3,6 +3,7 @@ package rpcclient
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // Pattern says how a service is called.
@@ -27,8 +28,19 @@ type Request struct {
 	Pattern Pattern
 	Payload any // as the caller gave it; nil for Upload and Bidi, whose items do not pass here
 
+	// Who answered, once next has returned; zero if nothing was tried.
+	Server   string // address of the last attempt's connection
+	Protocol string // "v1" or "v2"
+	Attempts int    // hedges included
+	Hedges   int
+
 	do  Doer // the call itself
 	ran bool
+}
+
+// told adds to the options of a call that r learns who answered.
+func (r *Request) told(opts []CallOption) []CallOption {
+	return append(slices.Clip(opts), func(k *call) { k.asked = r })
 }
 
 // Doer makes a call, or lives through a stream from its beginning to its end. It

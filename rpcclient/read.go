@@ -40,7 +40,7 @@ func (c *v1Conn) read() {
 	}
 	c.mu.Unlock()
 	c.cfg.Logger.Info("disconnected", "server", c.remote, "reason", printable(why.status.Message, 200))
-	c.link.ended(c, useful)
+	c.server.ended(c, useful, why)
 }
 
 // receive hands replies to their calls until the stream ends, and says why it did.
@@ -110,19 +110,19 @@ func (c *v1Conn) over(err error, d *wire.Decoder) *failure {
 // ones, they tell what kind of server it is.
 func (c *v1Conn) alien(err error, seen []byte, first bool) *failure {
 	seen = seen[:min(len(seen), 32)]
-	what := ""
+	what, cause := "", err
 	switch text := string(seen); {
 	case !first:
 	case strings.HasPrefix(text, "HTTP/"):
 		what = "the server speaks HTTP, not rpckids: "
 	case strings.HasPrefix(text, "SSH-"):
 		what = "the server speaks SSH, not rpckids: "
-	case strings.HasPrefix(text, "\x15\x03"):
-		what = "the server speaks TLS: "
+	case strings.HasPrefix(text, alertBytes):
+		what, cause = "the server speaks TLS: ", &TLSError{NeedsTLS, err}
 	default:
 		what = fmt.Sprintf("this is no rpckids server, it says %q: ", seen)
 	}
-	return fail(ErrProtocol, Unavailable, err, "%s%v", what, err)
+	return fail(ErrProtocol, Unavailable, cause, "%s%v", what, err)
 }
 
 // deliver hands every whole message in d to its call. The flushing mark that it
@@ -202,7 +202,7 @@ func (c *v1Conn) settle(batch []arrival) (lead bool) {
 		c.cfg.Logger.Warn("a reply's length counts UTF-16 units; read as meant", "server", c.remote)
 	}
 	if heard > 0 {
-		c.link.heard(heard)
+		c.server.heard(heard)
 	}
 	c.stats.received.Add(uint64(len(batch)))
 	for i := range batch {
@@ -272,9 +272,14 @@ func (k *call) fill(a *arrival) {
 	}
 }
 
+// reasonToRetire returns why the stream had to end, if it had: a conn that is
+// leaving ends with its last call, and not before.
 func (c *v1Conn) reasonToRetire() *failure {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.leaving && c.pending.waiting > 0 {
+		return nil
+	}
 	return c.retiring
 }
 
@@ -324,7 +329,7 @@ func (h *half) goOn(d *wire.Decoder) bool {
 // lossReason says in plain words how a connection ended.
 func lossReason(err error) string {
 	switch {
-	case err == io.EOF:
+	case err == io.EOF, err == io.ErrUnexpectedEOF: // the second, within TLS, is one that came without a word
 		return "the server closed it"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the server reset it"

@@ -281,9 +281,8 @@ func TestDialFailures(t *testing.T) {
 		{"", rpcclient.ErrTarget, "it is empty"},
 		{"localhost", rpcclient.ErrTarget, "missing port"},
 		{"localhost:", rpcclient.ErrTarget, "the port is missing"},
-		{"a:1,b:2", rpcclient.ErrTarget, "several addresses are not supported yet"},
-		{"dns:///x:8888", rpcclient.ErrTarget, "dns targets are not supported yet"},
-		{"etcd:///fib", rpcclient.ErrTarget, "etcd targets are not supported yet"},
+		{"a:1,b", rpcclient.ErrTarget, "missing port"},
+		{"etcd:///fib", rpcclient.ErrTarget, "etcd targets need a resolver"},
 		{"http://x:80", rpcclient.ErrTarget, `unknown scheme "http"`},
 		{"unix://relative", rpcclient.ErrTarget, "unix:///path"},
 	} {

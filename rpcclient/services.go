@@ -17,19 +17,34 @@ type Service struct {
 	Idempotent bool            `json:"idempotent"`
 }
 
-// Health is what a server says about itself.
+// Health is what a server says about itself. What an older one does not tell is zero. Counts of events are since it started.
 type Health struct {
-	Status      string   `json:"status"` // "serving" or "draining"
-	Connections int      `json:"connections"`
-	Running     int      `json:"running"` // handlers at work
-	Queued      int      `json:"queued"`  // calls that wait for a worker
-	Streams     int      `json:"streams"`
-	Calls       uint64   `json:"calls"` // since it started; so are the next two
-	Failed      uint64   `json:"failed"`
-	Refused     uint64   `json:"refused"`
-	UptimeMS    int64    `json:"uptime_ms"`
-	Name        string   `json:"name"`
-	Protocols   []string `json:"protocols"` // as "v1"
+	Status      string            `json:"status"`      // "serving" or "draining"
+	Connections int               `json:"connections"` // open
+	V1          int               `json:"v1"`          // of these, speak version 1
+	V2          int               `json:"v2"`          // and 2; the rest has not spoken yet
+	Running     int               `json:"running"`     // handlers at work
+	Queued      int               `json:"queued"`      // calls that wait for a worker
+	Streams     int               `json:"streams"`     // that run; they take no worker
+	InFlight    int               `json:"in_flight"`   // the last three together
+	Limit       int               `json:"limit"`       // of these, now
+	Workers     int               `json:"workers"`     // handlers that can be at work at once
+	Calls       uint64            `json:"calls"`
+	Failed      uint64            `json:"failed"`
+	Canceled    uint64            `json:"canceled"`
+	Panics      uint64            `json:"panics"`
+	Refused     uint64            `json:"refused"`  // calls
+	Refusals    map[string]uint64 `json:"refusals"` // of calls and connections, by reason
+	Accepted    uint64            `json:"accepted"` // connections
+	Closed      map[string]uint64 `json:"closed"`   // connections, by reason
+	BytesIn     uint64            `json:"bytes_in"`
+	BytesOut    uint64            `json:"bytes_out"`
+	HeapBytes   uint64            `json:"heap_bytes"`
+	Goroutines  uint64            `json:"goroutines"`
+	UptimeMS    int64             `json:"uptime_ms"`
+	Name        string            `json:"name"`
+	Go          string            `json:"go"`        // the version it was built with, as "go1.26.0"
+	Protocols   []string          `json:"protocols"` // as "v1"
 }
 
 // Services lists what the server offers, in the order of the names. Only a server
@@ -47,19 +62,19 @@ func (c *Client) Health(ctx context.Context) (Health, error) {
 
 // ours returns a connection to a server of ours, or a failure if the server has
 // not shown to be one: what begins with "!" is sent to no other.
-func (l *link) ours(ctx context.Context) (conn, error) {
-	if cn := l.live.Load(); cn != nil && (*cn).isOurs() {
-		return *cn, nil
+func (s *server) ours(ctx context.Context) (conn, error) {
+	if cn := s.ready(); cn != nil && cn.isOurs() {
+		return cn, nil
 	}
-	v2, err := l.v2(ctx, "listing")
+	v2, err := s.v2(ctx, "listing")
 	if err == nil {
 		return v2, nil
 	}
 	if !isKind(err, ErrNoStreams) {
 		return nil, err
 	}
-	if cn := l.live.Load(); cn != nil && (*cn).isOurs() {
-		return *cn, nil
+	if cn := s.live(); cn != nil && cn.isOurs() {
+		return cn, nil
 	}
 	return nil, fail(ErrNoStreams, Unimplemented, nil, "the peer has not shown that it is an rpckids server")
 }

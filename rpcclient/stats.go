@@ -48,13 +48,20 @@ type Stats struct {
 	Protocol string // "v1" or "v2", "" without a connection
 	Ours     bool   // the server has shown that it is an rpckids server
 	Since    time.Time
-	Pending  int // calls waiting for their replies
-	Streams  int // streams, uploads and bidis that run
+	TLS      string // its version on the connection, as "TLS 1.3"; "" for a plain one
+	Pending  int    // calls waiting for their replies
+	Streams  int    // streams, uploads and bidis that run
+	Conns    int    // open connections to all servers
+
+	Servers   int    // in the list
+	Discovery string // why the last look for servers failed, and what is used instead; "" if it did not
 
 	Sent, Received    uint64 // messages
 	BytesOut, BytesIn uint64
 	Dropped           Dropped
-	Reconnects        uint64 // connections after the first; moving to version 2 is none
+	Retries           uint64 // attempts after a call's first, hedges not included
+	Hedges            uint64 // calls sent to a second server because they took long
+	Reconnects        uint64 // connections after one was lost; moving to version 2 and growing are none
 	Repairs           uint64 // replies whose length counted UTF-16 units
 	LastError         error  // the latest failure of a call that was the connection's: kinds ErrConnect, ErrConnectionLost, ErrProtocol; nil if none
 	LastErrorAt       time.Time
@@ -65,7 +72,8 @@ type counters struct {
 	sent, received    atomic.Uint64
 	bytesOut, bytesIn atomic.Uint64
 	dropped           [oneWay + 1]atomic.Uint64 // by the fate of the id; unused: never sent
-	connects          atomic.Uint64
+	retries, hedges   atomic.Uint64
+	reconnects        atomic.Uint64
 	repairs           atomic.Uint64
 	last              atomic.Pointer[lastError]
 }
@@ -85,7 +93,7 @@ func (n *counters) failed(e *Error) {
 // Stats returns the present state and the counters. It may be called at any time.
 func (c *Client) Stats() Stats {
 	s := Stats{Target: c.target.text}
-	c.link.describe(&s)
+	c.fleet.describe(&s)
 	return s
 }
 
@@ -100,9 +108,7 @@ func (n *counters) describe(s *Stats) {
 		Unasked:  n.dropped[oneWay].Load(),
 	}
 	s.Repairs = n.repairs.Load()
-	if connects := n.connects.Load(); connects > 0 {
-		s.Reconnects = connects - 1
-	}
+	s.Reconnects, s.Retries, s.Hedges = n.reconnects.Load(), n.retries.Load(), n.hedges.Load()
 	if last := n.last.Load(); last != nil {
 		s.LastError, s.LastErrorAt = last.err, last.at
 	}

@@ -38,6 +38,7 @@ func ranged[T any](ctx context.Context, c *Client, request Request, opts []CallO
 				return nil
 			}
 			k := c.begin(ctx, r.Type, opts)
+			k.asked = r
 			k.pattern = request.Pattern
 			k.talk = begin(func(k *call, raw []byte) (bool, error) {
 				v, err := read[T](k, raw)
@@ -71,8 +72,10 @@ func (c *v2Conn) receive(ctx context.Context, k *call, s *mux.Stream, take taker
 		k.note(&m)
 		k.nameReply()
 		if !m.None {
-			c.stats.received.Add(1)
-			k.begun = true
+			c.received()
+			if k.begun = true; k.member != nil && !k.settled {
+				k.settle(c.server.client.now())
+			}
 			more, err := take(k, m.Payload)
 			if err != nil {
 				return k.misfit(err)

@@ -103,4 +103,5 @@ func (t *Trace) fillV2(k *call) {
 	}
 	t.Queued, t.Written, t.Sent, t.Received = f.Queued, f.Written, f.Sent, f.Received
 	t.Out, t.In, t.BytesOut, t.BytesIn, t.Cut = f.Out, f.In, f.BytesOut, f.BytesIn, f.Cut
+	t.hide(k)
 }

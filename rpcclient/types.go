@@ -35,15 +35,15 @@ func (c *Client) Register(replyType string, zero any) *Client {
 // connection stays in step.
 func (c *Client) Send(ctx context.Context, typ string, payload any) (any, error) {
 	if c.chain == nil {
-		return c.send(ctx, typ, payload)
+		return c.send(ctx, typ, payload, nil)
 	}
 	return through(ctx, c, &Request{Type: typ, Pattern: PatternCall, Payload: payload}, func(ctx context.Context, r *Request) (any, error) {
-		return c.send(ctx, r.Type, r.Payload)
+		return c.send(ctx, r.Type, r.Payload, r.told(nil))
 	})
 }
 
-func (c *Client) send(ctx context.Context, typ string, payload any) (value any, err error) {
-	k := c.begin(ctx, typ, nil)
+func (c *Client) send(ctx context.Context, typ string, payload any, opts []CallOption) (value any, err error) {
+	k := c.begin(ctx, typ, opts)
 	if err = c.exchange(ctx, k, payload); err == nil {
 		value, err = c.registered(k)
 	}

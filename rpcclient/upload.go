@@ -20,6 +20,7 @@ import (
 func Upload[Reply, Item any](ctx context.Context, c *Client, typ string, items iter.Seq2[Item, error], opts ...CallOption) (Reply, error) {
 	do := func(ctx context.Context, r *Request) (reply Reply, err error) {
 		k := c.begin(ctx, r.Type, opts)
+		k.asked = r
 		k.pattern = PatternUpload
 		k.talk = func(ctx context.Context, c *v2Conn, k *call, s *mux.Stream) error {
 			return converse(ctx, c, k, s, items, func(ctx context.Context) error { return c.reply(ctx, k, s) })

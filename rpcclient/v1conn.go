@@ -65,11 +65,11 @@ type v1Conn struct {
 	strayed  bool // a reply nobody waited for was logged
 }
 
-func newV1Conn(l *link, sock net.Conn) *v1Conn {
+func newV1Conn(s *server, sock net.Conn) *v1Conn {
 	c := &v1Conn{
-		endpoint: l.endpoint(sock),
-		cfg:      &l.client.cfg,
-		stats:    &l.client.stats,
+		endpoint: s.endpoint(sock),
+		cfg:      &s.client.cfg,
+		stats:    &s.client.stats,
 		sock:     sock,
 		try:      socket.NewWriter(sock),
 		quiet:    true,
@@ -110,7 +110,7 @@ func (c *v1Conn) submit(k *call) error {
 		c.mu.Unlock()
 		return err
 	}
-	k.err, k.mayHaveLeft, k.place = nil, false, inLine
+	k.err, k.mayHaveLeft, k.place = nil, false, waitsInLine
 	k.queued, k.written, k.sent, k.received = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	if len(c.line) == 0 && c.roomLocked() {
 		c.admitLocked(k)
@@ -178,7 +178,8 @@ func (c *v1Conn) abandon(k *call) bool {
 	case withCaller:
 		c.mu.Unlock()
 		return false
-	case inLine:
+	case waitsInLine:
+		k.inLine = true
 		c.unqueueLocked(k)
 	case inFlight:
 		k.mayHaveLeft = !c.unsendLocked(k)
@@ -248,12 +249,17 @@ func (c *v1Conn) describe(s *Stats, live bool) {
 	defer c.mu.Unlock()
 	s.Pending += c.pending.waiting + len(c.line)
 	if live {
+		s.TLS = c.tls
 		s.Remote, s.Protocol, s.Since, s.Ours = c.remote, protocolV1, c.since, c.ours
 	}
 }
 
 // total does nothing: what passes here is counted as it passes.
 func (c *v1Conn) total(*counters) {}
+
+func (c *v1Conn) bytesIn() uint64 { return 0 } // nothing is asked here for a sign of life
+
+func (c *v1Conn) most() int { return c.cfg.MaxInFlight }
 
 func (c *v1Conn) version() string { return protocolV1 }
 

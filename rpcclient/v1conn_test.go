@@ -17,7 +17,7 @@ func TestRetireBetweenTwoWrites(t *testing.T) {
 	ours, theirs := memnet.Pipe(1 << 10)
 	defer ours.Close()
 	defer theirs.Close()
-	c := newV1Conn(&client.link, ours)
+	c := newV1Conn(client.fleet.only.Load(), ours)
 	first, second := client.begin(t.Context(), "a", nil), client.begin(t.Context(), "b", nil)
 
 	c.mu.Lock()

@@ -13,7 +13,7 @@ func (c *v1Conn) retireLocked(why *failure) {
 		return
 	}
 	c.retiring, c.leaving = why, false
-	c.link.retired(c)
+	c.server.retired(c)
 	c.failLocked(why, c.offered)
 	c.rest, c.outbox, c.filled = nil, nil, c.offered
 }
@@ -32,7 +32,7 @@ func (c *v1Conn) leave() {
 	c.mu.Lock()
 	if c.retiring == nil {
 		c.retiring, c.leaving = errMoved, true
-		c.link.retired(c)
+		c.server.retired(c)
 		for _, k := range c.line {
 			k.place, k.err = withCaller, errMoved
 			k.done <- struct{}{}
@@ -73,6 +73,7 @@ func (c *v1Conn) close(why *failure) {
 	if first {
 		c.retireLocked(why)
 		c.err = why
+		c.harmed.Store(c.harmed.Load() || c.pending.waiting > 0)
 		c.failLocked(why, 0)
 	}
 	c.mu.Unlock()
@@ -80,6 +81,8 @@ func (c *v1Conn) close(why *failure) {
 		c.sock.Close()
 	}
 }
+
+func (c *v1Conn) abort(why *failure) { c.close(why) }
 
 // failLocked fails the calls in line and those in flight whose frames begin at
 // or behind the position from.
@@ -132,7 +135,8 @@ func (c *v1Conn) lingerLocked() {
 	}
 }
 
-// errMoved sends a call to the version 2 connection that has come up meanwhile.
+// errMoved sends a call to another connection: version 2 has come up meanwhile, or
+// the server has left the list.
 var errMoved = fail(ErrConnectionLost, Unavailable, nil, "version 2 has taken over from this connection")
 
 // errRetired ends a retiring conn whose last call was abandoned or answered.

@@ -13,18 +13,17 @@ import (
 
 // exchange opens a stream for k and has it run its course.
 func (c *v2Conn) exchange(ctx context.Context, k *call) error {
-	running := &c.pending
 	if k.talk != nil {
-		running = &c.streams
+		c.streams.Add(1)
+		defer c.streams.Add(-1)
 	}
-	running.Add(1)
-	defer running.Add(-1)
 	k.mayHaveLeft = false
 	if err := c.fits(ctx, k); err != nil {
 		return err
 	}
 	s, err := c.mux.Open(ctx, k.opening())
 	if err != nil {
+		k.inLine = ctx.Err() != nil
 		return c.failure(ctx, k, nil, err)
 	}
 	c.stats.sent.Add(1)
@@ -161,7 +160,7 @@ func (c *v2Conn) reply(ctx context.Context, k *call, s *mux.Stream) error {
 		}
 		return err
 	}
-	c.stats.received.Add(1)
+	c.received()
 	if cast := c.casts.Load(); cast != 0 && cast < k.stream { // the server read what stood before this call
 		c.casts.CompareAndSwap(cast, 0)
 	}
@@ -175,6 +174,14 @@ func (c *v2Conn) reply(ctx context.Context, k *call, s *mux.Stream) error {
 		return errIsStream
 	}
 	return nil
+}
+
+// received counts a message, and that the connection is of use.
+func (c *v2Conn) received() {
+	c.stats.received.Add(1)
+	if !c.useful.Load() {
+		c.useful.Store(true)
+	}
 }
 
 // last reports whether the end of the stream follows: an empty message cannot
@@ -206,6 +213,9 @@ func (c *v2Conn) failure(ctx context.Context, k *call, s *mux.Stream, err error)
 		if e.NotProcessed && !k.oneWay {
 			k.mayHaveLeft = false
 		}
+		if !k.mayHaveLeft && c.leaving.Load() {
+			return errMoved
+		}
 		return c.why(e.Cause)
 	}
 	if ctx.Err() != nil {
@@ -223,7 +233,7 @@ func (c *v2Conn) answer(ctx context.Context, e *mux.Failure) error {
 		}
 		return &failure{kind: kind, status: *e.Status}
 	}
-	c.stats.received.Add(1)
+	c.received()
 	f := &failure{kind: ErrServer, status: *e.Status, refused: e.Refused}
 	if e.Status.Code == DeadlineExceeded {
 		f.cause = overdue(ctx)

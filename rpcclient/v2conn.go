@@ -30,16 +30,18 @@ type v2Conn struct {
 	failed  *failure      // why it did; to be read after over
 	spoken  atomic.Bool   // the magic was said
 	retired atomic.Bool   // it takes no more streams
-	pending atomic.Int64  // calls and casts
-	streams atomic.Int64
+	leaving atomic.Bool   // of our own accord: the server has not ended anything
+	useful  atomic.Bool   // something was answered
+	streams atomic.Int64  // that run; of the calls that the load counts
 	casts   atomic.Uint32 // stream id of the newest cast that no reply to a later call has shown to be read; 0: none
 }
 
-func newV2Conn(l *link, sock net.Conn) *v2Conn {
-	cfg := &l.client.cfg
-	c := &v2Conn{endpoint: l.endpoint(sock), cfg: cfg, stats: &l.client.stats, over: make(chan struct{})}
+func newV2Conn(s *server, sock net.Conn) *v2Conn {
+	cfg := &s.client.cfg
+	c := &v2Conn{endpoint: s.endpoint(sock), cfg: cfg, stats: &s.client.stats, over: make(chan struct{})}
 	set := wire.DefaultSettings()
 	set.MaxMessage, set.MaxStreams, set.Window, set.WantTiming = cfg.MaxMessage, cfg.MaxInFlight, cfg.Window, cfg.ServerTiming
+	set.Authorization = cfg.Token
 	if cfg.Compress {
 		set.Algorithms = []wire.AlgorithmID{wire.Deflate}
 	}
@@ -72,10 +74,13 @@ func (c *v2Conn) meet() {
 // read runs the mux to its end.
 func (c *v2Conn) read() {
 	c.failed = c.why(c.mux.Serve(nil))
+	if !c.spent() { // it took new calls until this moment
+		c.harmed.Store(true)
+	}
 	c.takeLeave()
 	close(c.over)
 	c.cfg.Logger.Info("disconnected", "server", c.remote, "reason", printable(c.failed.Error(), 200))
-	c.link.ended(c, c.answered())
+	c.server.ended(c, c.useful.Load(), c.failed)
 }
 
 // answered reports whether the server's SETTINGS have come.
@@ -92,7 +97,7 @@ func (c *v2Conn) answered() bool {
 // in the same flight. Its first words may take as long as a dial.
 func (c *v2Conn) open() error {
 	c.speak(true)
-	c.link.wg.Go(func() { // ends with the server's first words, with the conn, or when the time is over; Close waits for it
+	c.server.client.fleet.wg.Go(func() { // ends with the server's first words, with the conn, or when the time is over; Close waits for it
 		if err := c.await(c.cfg.DialTimeout); err != nil {
 			c.mux.Close(fail(ErrProtocol, Unavailable, err, "the server does not say that it speaks v2: no SETTINGS within %v", c.cfg.DialTimeout))
 		}
@@ -104,13 +109,19 @@ func (c *v2Conn) open() error {
 // we are, and calls wait for the answer.
 func (c *v2Conn) greet() error {
 	c.speak(true)
-	return c.introduced()
+	return c.introduced(errSilent)
+}
+
+// rouse is for a server that was lost in silence.
+func (c *v2Conn) rouse() error {
+	c.speak(true)
+	return c.introduced(errMute)
 }
 
 // probe is for a server about which nothing is known: nothing but the magic.
 func (c *v2Conn) probe() error {
 	c.speak(false)
-	return c.introduced()
+	return c.introduced(errSilent)
 }
 
 func (c *v2Conn) speak(settings bool) {
@@ -118,18 +129,18 @@ func (c *v2Conn) speak(settings bool) {
 	c.mux.Start(settings)
 }
 
-// introduced waits for the server's SETTINGS, and closes the conn if they do not come.
-func (c *v2Conn) introduced() error {
-	err := c.await(greeting)
-	if err == nil {
+// introduced waits for the server's SETTINGS, and closes the conn if they do not
+// come: that is silence.
+func (c *v2Conn) introduced(silence *failure) error {
+	if c.await(greeting) == nil {
 		return nil
 	}
-	c.mux.Close(err)
+	c.mux.Close(silence)
 	<-c.over
-	if c.link.ctx.Err() != nil {
-		return errClosed
+	if c.server.ctx.Err() != nil {
+		return c.server.over()
 	}
-	return err
+	return silence
 }
 
 var errSilent = errNoStreams("streams")
@@ -170,11 +181,15 @@ func (c *v2Conn) why(err error) *failure {
 		if b.Reason == wire.SlowMessage {
 			return fail(ErrProtocol, Unavailable, b, "half a reply, and no more of it for %v", c.cfg.HalfMessage)
 		}
-		what := ""
-		if !c.answered() {
+		what, cause := "", error(b)
+		switch {
+		case c.answered():
+		case beganTLS(b):
+			what, cause = "the server speaks TLS: ", &TLSError{NeedsTLS, b}
+		default:
 			what = "this is no rpckids server that speaks v2: "
 		}
-		return fail(ErrProtocol, Unavailable, b, "%s%v", what, b)
+		return fail(ErrProtocol, Unavailable, cause, "%s%v", what, b)
 	}
 	e, ok := errors.AsType[*mux.End](err)
 	switch {
@@ -182,6 +197,8 @@ func (c *v2Conn) why(err error) *failure {
 		return errRetired
 	case !ok:
 		return lost(err)
+	case e.Reason == mux.Retired && wantsTLS(e.Err):
+		return needsTLS()
 	case e.Reason == mux.Retired:
 		return errRetired
 	case !c.answered():
@@ -207,10 +224,11 @@ func (c *v2Conn) retire(f wire.Farewell) {
 // takeLeave makes new calls go elsewhere.
 func (c *v2Conn) takeLeave() {
 	c.retired.Store(true)
-	c.link.retired(c)
+	c.server.retired(c)
 }
 
 func (c *v2Conn) leave() {
+	c.leaving.Store(true)
 	c.takeLeave()
 	c.mux.CloseWhenIdle()
 }
@@ -221,7 +239,7 @@ func (c *v2Conn) leave() {
 // up hears the server out: to close under its first words would be a reset.
 func (c *v2Conn) goodbye() {
 	c.takeLeave()
-	switch idle := c.pending.Load() == 0 && c.streams.Load() == 0; {
+	switch idle := c.load.running() == 0; {
 	case idle && c.casts.Load() != 0:
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		_, _ = c.mux.Ping(ctx) // an answer or none: the conn ends
@@ -231,6 +249,15 @@ func (c *v2Conn) goodbye() {
 	}
 	c.mux.Close(errClosed)
 }
+
+func (c *v2Conn) abort(why *failure) {
+	c.takeLeave()
+	c.mux.Close(why)
+}
+
+func (c *v2Conn) bytesIn() uint64 { return c.mux.Stats().BytesIn }
+
+func (c *v2Conn) most() int { return min(c.cfg.MaxInFlight, c.peer.Load().MaxStreams) }
 
 func (c *v2Conn) version() string { return protocolV2 }
 
@@ -244,9 +271,11 @@ func (c *v2Conn) describe(s *Stats, live bool) {
 	s.BytesIn += m.BytesIn
 	s.BytesOut += m.BytesOut
 	s.Dropped.Late += m.Late
-	s.Pending += int(c.pending.Load())
-	s.Streams += int(c.streams.Load())
+	streams := int(c.streams.Load())
+	s.Pending += max(0, c.load.running()-streams)
+	s.Streams += streams
 	if live {
+		s.TLS = c.tls
 		s.Remote, s.Protocol, s.Since, s.Ours = c.remote, protocolV2, c.since, c.isOurs()
 	}
 }

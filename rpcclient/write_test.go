@@ -54,7 +54,7 @@ func TestNothingIsWrittenBehindAGap(t *testing.T) {
 	defer peer.Close()
 	first, second := client.begin(t.Context(), "a", nil), client.begin(t.Context(), "b", nil)
 	f := &faultySock{Conn: sock}
-	c := newV1Conn(&client.link, f)
+	c := newV1Conn(client.fleet.only.Load(), f)
 	f.err = inPassing{new(sync.Once), func() { c.submit(second) }}
 	if err := c.submit(first); err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestAbandonedCallIsNotSent(t *testing.T) {
 	ours, theirs := memnet.Pipe(0)
 	defer ours.Close()
 	defer theirs.Close()
-	c := newV1Conn(&client.link, ours)
+	c := newV1Conn(client.fleet.only.Load(), ours)
 	calls := make([]*call, 4)
 	c.flushing = true // somebody else's write takes its time
 	for i := range calls {
@@ -135,7 +135,7 @@ func TestRetiringEndsWithACast(t *testing.T) {
 	ours, theirs := memnet.Pipe(0)
 	defer ours.Close()
 	defer theirs.Close()
-	c := newV1Conn(&client.link, ours)
+	c := newV1Conn(client.fleet.only.Load(), ours)
 	cast := client.begin(t.Context(), "log", nil)
 	cast.oneWay = true
 
