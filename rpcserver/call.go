@@ -21,6 +21,7 @@ type Call struct {
 	silent  bool   // nobody wants an answer
 	refused bool   // it did not run and may be sent again at once
 	codec   Codec
+	who     string // whom a token of the call's own has shown
 	mark    wire.Mark
 	payload []byte
 	reply   []byte          // the reply's payload, or the item that is being written
@@ -29,6 +30,7 @@ type Call struct {
 	meta    []byte          // of the reply
 	size    int             // bytes on the wire
 	arrived time.Time
+	entered time.Time   // what the workers have to do; zero without Config.Adaptive
 	started time.Time   // zero without an observer, and without a peer that wants to know
 	ended   time.Time   // of the handler
 	in, out int         // items that came and went

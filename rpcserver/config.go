@@ -1,7 +1,10 @@
 package rpcserver
 
 import (
+	"context"
+	"crypto/tls"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/rpckids/rpckids/internal/wire"
@@ -25,7 +28,7 @@ type Config struct {
 	// original's programs take; more than 1 GiB means 1 GiB.
 	MaxMessage int
 	// MaxConnMemory is how many bytes of requests and items are held for one connection before its reader pauses; on version 2, before the
-	// stream that would bring more fails. As much may wait to be sent, or what all workers can answer if that is more. 0 or less means 16 MiB;
+	// stream that would bring more fails. As much may wait to be sent, or what all workers can answer and 1 MiB if that is more. 0 or less means 16 MiB;
 	// less than MaxMessage means MaxMessage.
 	MaxConnMemory int
 	// MaxStreams is how many calls and streams a peer of version 2 may have open at once on a connection. 0 or less means 512; more
@@ -34,6 +37,42 @@ type Config struct {
 	// Window is how many bytes of items a stream's caller may send before they are taken, on version 2. 0 means 64 KiB, which is also the
 	// least; more than 1 GiB means 1 GiB.
 	Window int
+	// MaxMetadata is the largest block of metadata in bytes that comes with a call or a message, on version 2. 0 or less means 8 KiB; more
+	// than 32 KiB means 32 KiB, since it has to fit into a frame beside what it belongs to.
+	MaxMetadata int
+	// MaxConns is how many connections there may be; one more is closed at once. 0 or less means 10 000.
+	MaxConns int
+	// MaxConnsPerAddr is how many of these one address may have, where an address of IPv6 is its /64; loopback and sockets that are not of
+	// IP have no limit of their own. 0 or less means 256.
+	MaxConnsPerAddr int
+	// MaxInFlight is how many calls and streams there may be at once: all whose handlers run, also if nobody waits for them any more, and all
+	// that wait for a worker. Quick services do not count. One more is refused; a peer of the original is read no further instead.
+	// 0 or less means 1024, or Workers and Queue together if that is more. What they are beyond it has no effect.
+	MaxInFlight int
+	// MaxConnInFlight is the same for one connection, but for casts on version 2, which count in all alone. It also bounds MaxStreams.
+	// 0 or less means 512, or MaxStreams if that is more.
+	MaxConnInFlight int
+	// Rate is how many calls each client may make. The zero value is no limit.
+	Rate Rate
+	// Adaptive lowers MaxInFlight, for calls, to what does not make them slow, and follows that as it changes; at least 4.
+	Adaptive bool
+	// CrashOnPanic lets a handler's panic end the program, once it is logged. Otherwise its caller gets internal, and the server goes on.
+	CrashOnPanic bool
+	// TLS lets peers speak TLS on the same port as everything else; inside it all is as outside. nil: there is none. Versions below 1.2 are not taken. With
+	// ClientCAs and ClientAuth it is mutual TLS, whose names [Identity] tells. [NewCertFiles] reads a certificate again when it changes on disk.
+	TLS *tls.Config
+	// RefusePlain turns away whoever does not speak TLS, with an answer that says so. /healthz stays open. Without TLS it has no effect.
+	RefusePlain bool
+	// Auth finds out who is calling, and nobody else gets beyond an error. Over version 1 only a client certificate can tell; version 2
+	// and HTTP carry tokens. nil: everybody may call.
+	Auth Authenticator
+	// Authorize is asked before each handler runs whether its caller may call that service; ctx is the handler's, so [Identity] knows the caller. An error is
+	// permission_denied with its text, or the [*Error] that it is. The services whose names begin with "!" are for all who may call at all.
+	Authorize func(ctx context.Context, service string) error
+	// HTTP answers HTTP on the same port, beyond /healthz, /readyz and /services. With an Auth its requests have been authenticated; Authorize is not asked.
+	HTTP http.Handler
+	// HTTPPlain opens all of HTTP without TLS. Otherwise that is /healthz alone.
+	HTTPPlain bool
 	// V1Only switches version 2 of the wire off.
 	V1Only bool
 	// Logger gets a line per connection and per message. nil is silent and costs nothing.
@@ -47,8 +86,6 @@ const (
 	lastCalls = 5 * time.Second
 	// lastBytes is how long it then reads and drops what still comes, so that its last answer is not lost to a reset.
 	lastBytes = time.Second
-	// retryAfter is what a peer of ours is told when the queue is full.
-	retryAfter = 100 * time.Millisecond
 	// maxOutbox is how many bytes of replies may wait for a peer before its calls wait too.
 	maxOutbox = 1 << 20
 )
@@ -70,7 +107,16 @@ func (c *Config) withDefaults() Config {
 	d.WriteStall = positive(d.WriteStall, 10*time.Second)
 	d.MaxMessage = min(positive(d.MaxMessage, wire.MaxString), 1<<30)
 	d.MaxStreams = min(positive(d.MaxStreams, 512), 1_000_000)
+	d.MaxConnInFlight = positive(d.MaxConnInFlight, max(512, d.MaxStreams))
+	d.MaxStreams = min(d.MaxStreams, d.MaxConnInFlight)
+	d.MaxMetadata = min(positive(d.MaxMetadata, wire.DefaultSettings().MaxMetadata), 32<<10)
+	d.MaxConns = positive(d.MaxConns, 10_000)
+	d.MaxConnsPerAddr = positive(d.MaxConnsPerAddr, 256)
+	d.MaxInFlight = positive(d.MaxInFlight, max(1024, d.Workers+d.Queue))
+	d.Rate = d.Rate.withDefaults()
 	d.Window = min(max(d.Window, wire.MinWindow), 1<<30)
+	d.TLS = safeTLS(d.TLS)
+	d.RefusePlain = d.RefusePlain && d.TLS != nil
 	d.MaxConnMemory = max(positive(d.MaxConnMemory, 16<<20), d.MaxMessage)
 	return d
 }

@@ -24,6 +24,7 @@ type conn struct {
 	trier  socket.Writer  // nil if every write may wait
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	pass   *passport // nil: nothing is known of the peer but its address. Set by the reader before the first call
 
 	// The reader's own.
 	dec      wire.Decoder
@@ -31,25 +32,31 @@ type conn struct {
 	batch    calls     // of this read, for the workers
 	half     time.Time // since when the message that is half there counts as waiting
 	armed    time.Time // the read deadline that is set
+	woken    *woken    // what ended a rest, until it is looked at
+	small    *[256]byte
 	eof      bool
-	repaired bool // one was logged
+	repaired bool          // one was logged
+	bucket   *bucket       // what Config.Rate leaves this peer; nil until it calls
+	guest    *guest        // whom the connection counts for; nil if for nobody. Protected by Server.mu
+	spoken   *atomic.Int64 // counts the connection while it is open, by what it speaks; nil until that is known
 	detail   string
 
-	mu            sync.Mutex // protects the fields below
-	out           []byte     // replies that wait to be written
-	spare         []byte     // the other buffer of the two
-	flushing      bool       // somebody owns the writing side of nc
-	writing       int        // bytes that it is writing
-	inFlight      int        // calls queued, parked or running
-	held          int        // bytes of their requests
-	parked        calls      // taken off the queue because the peer does not read its replies
-	last          []byte     // errors for a peer of the original protocol: written before the connection closes
-	why           Reason     // why reading ends; "" while it goes on
-	dead          bool       // nc is closed
-	v2            *v2        // nil on version 1; set once
-	idle          time.Time  // since when nothing has been in flight
-	wake          chan struct{}
-	failureLogged time.Time
+	mu       sync.Mutex // protects the fields below
+	out      []byte     // replies that wait to be written
+	spare    []byte     // the other buffer of the two
+	flushing bool       // somebody owns the writing side of nc
+	writing  int        // bytes that it is writing
+	inFlight int        // calls queued, parked or running
+	held     int        // bytes of their requests
+	parked   calls      // taken off the queue because the peer does not read its replies
+	last     []byte     // errors for a peer of the original protocol: written before the connection closes
+	why      Reason     // why reading ends; "" while it goes on
+	dead     bool       // nc is closed
+	handed   bool       // nc is in the hands of net/http, which also times its reads
+	v2       *v2        // nil on version 1; set once
+	idle     time.Time  // since when nothing has been in flight
+	wake     chan struct{}
+	failures hush // those that were logged
 
 	refused atomic.Bool // nothing more is taken: an error is this peer's last answer
 }
@@ -57,43 +64,70 @@ type conn struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{s: s, nc: nc, idle: time.Now()}
 	c.dec.Max = s.config.MaxMessage
-	c.ctx, c.cancel = context.WithCancelCause(s.ctx)
+	c.ctx, c.cancel = context.WithCancelCause(s.values) // not of s.ctx: who cuts a server cuts its connections
 	c.reader, c.trier = socket.NewReader(nc, &c.dec), socket.NewWriter(nc)
 	return c
 }
 
-// serve is the connection's life. Whatever ends it, the calls that run are told, and the socket is closed.
+// serve begins the connection's life.
 func (c *conn) serve() {
-	defer c.s.forget(c)
 	c.log(slog.LevelInfo, "connection comes")
 	if o := c.s.config.Observer; o != nil && o.ConnOpened != nil {
 		o.ConnOpened(c.nc.RemoteAddr())
 	}
+	c.live()
+}
+
+// live is the connection's life up to its next rest, or to its end. Whatever ends it, the calls that run are told, and the socket is closed.
+func (c *conn) live() {
 	why := Lost // stands when a handler ends this goroutine
-	defer func() { c.leave(why) }()
-	why = c.end(c.read())
-	if why.peaceful() && c.v2 == nil {
+	defer func() {
+		if why == resting {
+			go c.rest() // goes on in place of this one
+			return
+		}
+		c.leave(why)
+		c.s.forget(c)
+	}()
+	why = c.read()
+	if why != resting {
+		c.part(why)
+	}
+}
+
+// part lets what runs come to its end, if the connection ends in a way that allows that.
+func (c *conn) part(why Reason) {
+	why = c.end(why)
+	if why.polite() && c.version2() == nil {
 		c.settle(why)
 	}
 }
 
-// read takes messages until there will be no more, and says why.
+// read takes messages until there will be no more, or none for a while, and says why.
 func (c *conn) read() Reason {
-	for greeted := false; ; {
+	if c.v2 != nil {
+		return c.v2.serve(nil)
+	}
+	for {
 		if !c.arm() {
 			return Stopping // or whatever end had been told before
 		}
 		n, err := c.fill()
 		if n > 0 {
-			if !greeted {
+			if c.spoken == nil {
 				p, why := c.greet()
 				switch {
 				case why != "":
 					return why
+				case p == wire.TLS: // the first byte inside it is another one
+					continue
+				case p == wire.HTTP:
+					return c.serveHTTP()
 				case p == wire.V2:
 					return c.speakV2()
 				}
-				greeted = true
+				c.speaks(wire.V1)
+				c.meet(protocolV1, "")
 			}
 			c.came = nil // an idle connection gives its buffer back
 			if why := c.take(); why != "" {
@@ -106,6 +140,15 @@ func (c *conn) read() Reason {
 			}
 		}
 	}
+}
+
+// speaks counts the connection among those of its version.
+func (c *conn) speaks(p wire.Protocol) {
+	c.spoken = &c.s.count.spoken[0]
+	if p == wire.V2 {
+		c.spoken = &c.s.count.spoken[1]
+	}
+	c.spoken.Add(1)
 }
 
 // arm waits until the peer has made room, and sets the deadline of the next read. false means stop.
@@ -125,11 +168,8 @@ func (c *conn) arm() bool {
 	due := time.Time{}
 	if c.dec.Buffered() > 0 {
 		due = c.half.Add(c.s.config.HalfMessage)
-	} else if c.armed.IsZero() && c.s.config.Idle > 0 {
-		due = c.idle.Add(c.s.config.Idle)
-		if c.inFlight > 0 {
-			due = time.Now().Add(c.s.config.Idle)
-		}
+	} else if c.armed.IsZero() {
+		due = c.quietLocked(time.Now())
 	}
 	if !due.IsZero() && (c.armed.IsZero() || due.Before(c.armed)) {
 		c.armed = due
@@ -145,13 +185,36 @@ func (c *conn) roomLocked() bool {
 
 // fill reads once into the decoder.
 func (c *conn) fill() (n int, err error) {
-	if c.reader != nil {
+	if w := c.woken; w != nil {
+		c.woken = nil
+		c.came, err = w.came, w.err
+		n = len(c.came)
+	} else if c.reader != nil {
 		c.came, err = c.reader.Read()
-		return len(c.came), err
+		n = len(c.came)
+	} else {
+		n, err = c.fillFromOther()
 	}
-	b := c.dec.Space()
-	n, err = c.nc.Read(b)
-	c.came = b[:n]
+	c.s.count.traffic.In.Add(uint64(n))
+	return n, err
+}
+
+// fillFromOther is fill for what is no plain socket, as inside TLS: between messages it waits without a large buffer.
+func (c *conn) fillFromOther() (n int, err error) {
+	if c.dec.Buffered() > 0 {
+		b := c.dec.Space()
+		n, err = c.nc.Read(b)
+		c.came = b[:n]
+	} else {
+		if c.small == nil {
+			c.small = new([256]byte)
+		}
+		c.dec.Release()
+		if n, err = c.nc.Read(c.small[:]); n > 0 {
+			b := c.dec.Space()
+			c.came = b[:copy(b, c.small[:n])]
+		}
+	}
 	c.dec.Fed(n)
 	return n, err
 }
@@ -165,8 +228,8 @@ func (c *conn) failed(err error) Reason {
 		if c.dec.Buffered() > 0 && !now.Before(c.half.Add(c.s.config.HalfMessage)) {
 			return c.giveUp(Half)
 		}
-		if c.dec.Buffered() == 0 && c.idleSince(now) {
-			return IdleTooLong
+		if c.dec.Buffered() == 0 {
+			return c.idled(now)
 		}
 		return ""
 	case errors.Is(err, io.EOF):
@@ -192,18 +255,18 @@ func (c *conn) giveUp(otherwise Reason) Reason {
 	return c.take()
 }
 
-func (c *conn) idleSince(now time.Time) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.s.config.Idle > 0 && c.inFlight == 0 && !now.Before(c.idle.Add(c.s.config.Idle))
-}
-
 // stop ends the reading; calls that run are answered. On version 2 the peer is told that it has so much time left; 0 means that
 // nobody knows.
 func (c *conn) stop(why Reason, left time.Duration) {
 	c.end(why)
-	if v := c.version2(); v != nil {
+	c.mu.Lock()
+	v, handed := c.v2, c.handed
+	c.mu.Unlock()
+	if v != nil {
 		v.stop(left)
+	}
+	if handed {
+		c.s.web.SetKeepAlivesEnabled(false) // which also closes the idle ones
 	}
 }
 
@@ -223,7 +286,7 @@ func (c *conn) end(why Reason) Reason {
 func (c *conn) endLocked(why Reason) Reason {
 	if c.why == "" {
 		c.why = why
-		if c.v2 == nil {
+		if c.v2 == nil && !c.handed {
 			c.nc.SetReadDeadline(time.Unix(1, 0)) // the reader may be waiting for bytes
 		}
 		c.wakeLocked()
@@ -285,8 +348,14 @@ func (c *conn) leave(why Reason) {
 	detail := c.detail
 	c.mu.Unlock()
 	c.dec.Release()
+	if c.bucket != nil {
+		c.s.pacer.part(c.bucket)
+	}
+	if c.spoken != nil {
+		c.spoken.Add(-1)
+	}
 	level := slog.LevelInfo
-	if !why.peaceful() {
+	if !why.peaceful() && !(why == HandshakeFailed && c.eof) { // who hangs up has changed his mind
 		level = slog.LevelWarn
 	}
 	c.s.ended(why)

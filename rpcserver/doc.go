@@ -23,5 +23,10 @@
 // Every call is answered, or it was one way. A peer that marks its request ids as ours, and every peer of version 2, gets a typed error and keeps its
 // connection; to a peer of the original protocol, which has no errors, an error is its last answer (docs/PROTOCOL.md 2.2).
 //
+// Limits, in the order in which a call meets them: connections (door.go), calls a second of its client (rate.go), calls in flight on its connection
+// (message.go, and streams in package mux), in all, and what the adaptive limit makes of that (pool.go, adaptive.go). What is refused never ran, says when to
+// come again, and is counted by its reason (refusal.go); a peer of the original is read no further instead. Quick services need no place, and the built-in
+// ones are never refused.
+//
 // What this package does not do: it keeps no membership, authenticates nobody, and trusts nothing that a peer sends.
 package rpcserver

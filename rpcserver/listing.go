@@ -7,10 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/rpckids/rpckids/internal/shape"
-	"github.com/rpckids/rpckids/internal/wire"
 )
 
 // serverName is what the server calls itself.
@@ -23,8 +21,8 @@ const (
 )
 
 func (s *Server) addBuiltIn() {
-	l := &listing{server: s}
-	s.add(newService(listName, listName, Func(l.serve), []Option{Idempotent(), Doc("the services of this server")}))
+	s.catalogue = &listing{server: s}
+	s.add(newService(listName, listName, Func(s.catalogue.serve), []Option{Idempotent(), Quick(), Doc("the services of this server")}))
 	s.add(newService(healthName, healthName, Func(s.health), []Option{Idempotent(), Quick(), Doc("how the server is")}))
 }
 
@@ -95,32 +93,4 @@ func schema(t reflect.Type, of func(reflect.Type) *shape.Shape) json.RawMessage 
 		return json.RawMessage("{}")
 	}
 	return b
-}
-
-// health is what !health answers, on one line that a person can read as well.
-type health struct {
-	Status      string   `json:"status"` // "serving" or "draining"
-	Connections int      `json:"connections"`
-	Running     int      `json:"running"`
-	Queued      int      `json:"queued"`
-	Streams     int      `json:"streams"`
-	Calls       uint64   `json:"calls"`
-	Failed      uint64   `json:"failed"`
-	Refused     uint64   `json:"refused"`
-	UptimeMS    int64    `json:"uptime_ms"`
-	Name        string   `json:"name"`
-	Protocols   []string `json:"protocols"`
-}
-
-func (s *Server) health(context.Context, struct{}) (health, error) {
-	st := s.Stats()
-	h := health{
-		Status: "serving", Connections: st.Open, Running: st.Running, Queued: st.Queued, Streams: st.Streams,
-		Calls: st.Calls, Failed: st.Failed, Refused: st.Refused, UptimeMS: time.Since(s.started).Milliseconds(),
-		Name: serverName, Protocols: []string{wire.V1.String(), wire.V2.String()}[:s.version],
-	}
-	if s.isStopping() {
-		h.Status = "draining"
-	}
-	return h, nil
 }

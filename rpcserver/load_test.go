@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -52,12 +53,9 @@ func TestManyPeers(t *testing.T) {
 	wg.Wait()
 }
 
-// TestMutatedInputs sends frames that were damaged at random, each over a connection of its own.
-func TestMutatedInputs(t *testing.T) {
-	inputs := 100_000
-	if raceEnabled || testing.Short() {
-		inputs = 10_000
-	}
+// TestFigures04MutatedInputs sends frames that were damaged at random, each over a connection of its own.
+func TestFigures04MutatedInputs(t *testing.T) {
+	inputs := of(50_000, 500_000)
 	ln := memnet.Listen()
 	s := rpcserver.New(nil)
 	register(s)
@@ -79,7 +77,7 @@ func TestMutatedInputs(t *testing.T) {
 			corpus = append(corpus, wire.AppendMessage(nil, ours+";d=5;i", typ, payload), wire.AppendMessage(nil, ours+";1", typ, payload))
 		}
 	}
-	before := heap()
+	before, goroutines := heap(), runtime.NumGoroutine()-1 // but the one that accepts
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range inputs {
 		in := mutate(random, corpus)
@@ -102,7 +100,9 @@ func TestMutatedInputs(t *testing.T) {
 	if st.Open != 0 || st.Accepted != uint64(inputs) || st.Panics != 0 || st.Calls == 0 || st.Failed == 0 {
 		t.Errorf("got %+v, want every input accepted, some of them calls, and no panic", st)
 	}
-	verdict(t, "mutated inputs, heap kept", heap()-before, 1<<20)
+	verdict(t, fmt.Sprintf("%d malformed inputs of v1, panics", inputs), int(st.Panics), 0)
+	verdict(t, "malformed inputs of v1, heap kept", heap()-before, 1<<20)
+	verdict(t, "malformed inputs of v1, goroutines kept", runtime.NumGoroutine()-goroutines, 0)
 }
 
 // mutate joins a few frames of the corpus and damages the result, or not.
@@ -187,12 +187,9 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// TestMutatedFrames is TestMutatedInputs for version 2.
-func TestMutatedFrames(t *testing.T) {
-	inputs := 20_000
-	if raceEnabled || testing.Short() {
-		inputs = 5_000
-	}
+// TestFigures04MutatedFrames is TestFigures04MutatedInputs for version 2.
+func TestFigures04MutatedFrames(t *testing.T) {
+	inputs := of(50_000, 500_000)
 	ln := memnet.Listen()
 	s := rpcserver.New(&rpcserver.Config{HalfMessage: time.Hour})
 	register(s)
@@ -218,6 +215,7 @@ func TestMutatedFrames(t *testing.T) {
 		}
 		corpus = append(corpus, wire.AppendFrame(nil, wire.KindError, 0, id, []byte{1}), wire.AppendFrame(nil, wire.KindCredit, 0, id, []byte{100}))
 	}
+	before, goroutines := heap(), runtime.NumGoroutine()-1 // but the one that accepts
 	random := rand.New(rand.NewPCG(3, 4))
 	for i := range inputs {
 		in := append([]byte(wire.Magic+"\x00\x00\x00"), mutate(random, corpus)...)
@@ -244,4 +242,7 @@ func TestMutatedFrames(t *testing.T) {
 	if st.Open+st.Running+st.Streams+st.Queued != 0 || ended != uint64(inputs) || len(st.Closed) < 8 || st.Calls == 0 {
 		t.Errorf("got %+v, want every connection ended, for many reasons, and nothing running", st)
 	}
+	verdict(t, fmt.Sprintf("%d malformed inputs of v2, panics", inputs), int(st.Panics), 0)
+	verdict(t, "malformed inputs of v2, heap kept", heap()-before, 1<<20)
+	verdict(t, "malformed inputs of v2, goroutines kept", runtime.NumGoroutine()-goroutines, 0)
 }

@@ -13,7 +13,7 @@ import (
 // is written by the peer, so it proves nothing.
 type Metadata map[string]string
 
-// MetadataOf returns what the caller sent with the call whose handler got ctx; the map is the caller's own. Over version 1 that is a
+// MetadataOf returns what the caller sent with the call whose handler got ctx, without the authorization that the Authenticator has seen; the map is the caller's own. Over version 1 that is a
 // "traceparent" at most. It is empty when the handler has returned, and for a context that is no handler's.
 func MetadataOf(ctx context.Context) Metadata {
 	m := Metadata{}
@@ -27,6 +27,9 @@ func MetadataOf(ctx context.Context) Metadata {
 		m[wire.FieldTraceparent] = d.trace
 	}
 	maps.Insert(m, wire.Fields(d.came))
+	if d.guarded {
+		delete(m, wire.FieldAuthorization)
+	}
 	return m
 }
 
@@ -80,6 +83,7 @@ type metadata struct {
 	head, tail []field // ours
 	room       int     // how many bytes of it the caller takes; 0 on version 1
 	begun      bool    // head has left
+	guarded    bool    // the caller's token is the Authenticator's alone
 	over       bool    // the handler has returned
 }
 

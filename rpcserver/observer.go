@@ -8,6 +8,8 @@ import (
 // Observer is what metrics hang from. Each function may be nil; one that is set is called from the goroutine in
 // which it happens, many at once, and should be quick.
 type Observer struct {
+	// Listening is called when a listener begins to be served, with its address.
+	Listening  func(addr net.Addr)
 	ConnOpened func(peer net.Addr)
 	ConnClosed func(peer net.Addr, why Reason)
 	// CallStarted is called before a handler runs.
@@ -18,6 +20,8 @@ type Observer struct {
 	Repaired func(peer net.Addr)
 	// Panicked is called after CallDone's error was made of a handler's panic; value is nil for runtime.Goexit.
 	Panicked func(service string, value any, stack []byte)
+	// Refused is called for what met a limit: a connection, or a call before its handler. The reason is one of the constants.
+	Refused func(reason string, peer net.Addr)
 }
 
 // CallInfo describes a call to an Observer. What is not known yet is zero.
@@ -50,11 +54,15 @@ const (
 	Half        Reason = "half a message for too long"
 	BadLength   Reason = "bad length"
 	NotOurs     Reason = "unknown protocol"
-	WasHTTP     Reason = "HTTP on an rpckids port"
+	WasHTTP     Reason = "HTTP" // and net/http has closed it
 	Stalled     Reason = "peer does not read"
 	Answered    Reason = "error answered" // an error is the last answer to a peer of the original protocol
 	Stopping    Reason = "server stops"
 	Cut         Reason = "server closed"
+
+	HandshakeFailed Reason = "TLS handshake failed"
+	NoTLS           Reason = "TLS on a server without"
+	PlainRefused    Reason = "no TLS on a port that takes TLS alone"
 )
 
 // peaceful reasons let running calls finish and be answered.
@@ -66,19 +74,30 @@ func (r Reason) peaceful() bool {
 	return false
 }
 
+// polite reasons let the peer hear what it was told.
+func (r Reason) polite() bool {
+	return r.peaceful() || r == HandshakeFailed || r == NoTLS || r == PlainRefused
+}
+
 // Stats is a snapshot of a server's counters.
 type Stats struct {
 	Open     int    // connections now
 	Accepted uint64 // connections since the start
 	Calls    uint64 // messages that came
 	Failed   uint64 // of these, answered with an error, or one way and failed
-	Refused  uint64 // of these, not run because the queue was full or the deadline over
+	Refused  uint64 // of these, not run because of a limit; Refusals says of which
 	Panics   uint64
 	Repaired uint64
 	Queued   int // calls that wait for a worker now
 	Running  int // workers that are busy now
 	Streams  int // streams with items that run now; they take no worker
+	InFlight int // all of these
+	Limit    int // how many of these there may be now; with Config.Adaptive, of those that are no streams
 
 	Canceled uint64            // of Calls, given up by their callers before they were answered
 	Closed   map[string]uint64 // connections that ended, by Reason; the map is the caller's own
+	Refusals map[string]uint64 // connections and calls that were refused, by the constants; the map is the caller's own
+
+	OpenV1, OpenV2    int    // of Open, those that have said what they speak
+	BytesIn, BytesOut uint64 // on all connections; of TLS, what is inside
 }

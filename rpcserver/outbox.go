@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/rpckids/rpckids/internal/wire"
 )
 
 // The outbox of a connection is two buffers that change places: replies are appended to one while the other is written.
@@ -22,10 +24,14 @@ const (
 	tookMost = 256 << 10 // the most that is given to the peer at once, so that progress is seen
 )
 
-// roomForLocked makes a buffer be there for an answer.
-func (c *conn) roomForLocked() {
+// roomForLocked makes a buffer be there for an answer with a payload of n bytes. Above maxOutbox, where only what runs already is added, it grows by no more than
+// that, so that what is held is what waits.
+func (c *conn) roomForLocked(call *Call, n int) {
 	if c.out == nil {
 		c.out = outBuffers.Get().(*[outSize]byte)[:0]
+	}
+	if need := len(c.out) + len(call.id) + wire.MaxName + n + 12; need > maxOutbox && need > cap(c.out) {
+		c.out = append(make([]byte, 0, need), c.out...)
 	}
 }
 
@@ -73,7 +79,9 @@ func (c *conn) try(b []byte) (n int, err error) {
 	if c.trier == nil {
 		return 0, nil
 	}
-	return c.trier.TryWrite(b)
+	n, err = c.trier.TryWrite(b)
+	c.s.count.traffic.Out.Add(uint64(max(n, 0)))
+	return n, err
 }
 
 // drain goes on with b, of which n bytes are written, and waits for the peer as long as it takes something.
@@ -99,6 +107,7 @@ func (c *conn) writeAll(b []byte) error {
 	for len(b) > 0 {
 		c.nc.SetWriteDeadline(time.Now().Add(c.s.config.WriteStall))
 		n, err := c.nc.Write(b[:min(len(b), tookMost)])
+		c.s.count.traffic.Out.Add(uint64(n))
 		b = b[n:]
 		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err

@@ -20,9 +20,11 @@ import (
 
 func TestDefaults(t *testing.T) {
 	var none *Config
-	want := Config{Workers: 16, Queue: 1000, Idle: time.Minute, HalfMessage: 10 * time.Second, WriteStall: 10 * time.Second, MaxMessage: 1 << 20, MaxConnMemory: 16 << 20, MaxStreams: 512, Window: 64 << 10}
-	for name, cfg := range map[string]*Config{"nil": none, "zero": {}, "below": {Workers: -1, HalfMessage: -1, WriteStall: -1, MaxMessage: -1, MaxConnMemory: -1, MaxStreams: -1, Window: 1}} {
-		if got := cfg.withDefaults(); got != want {
+	want := Config{Workers: 16, Queue: 1000, Idle: time.Minute, HalfMessage: 10 * time.Second, WriteStall: 10 * time.Second, MaxMessage: 1 << 20, MaxConnMemory: 16 << 20, MaxStreams: 512, Window: 64 << 10,
+		MaxMetadata: 8 << 10, MaxConns: 10_000, MaxConnsPerAddr: 256, MaxInFlight: 1024, MaxConnInFlight: 512}
+	for name, cfg := range map[string]*Config{"nil": none, "zero": {}, "below": {Workers: -1, HalfMessage: -1, WriteStall: -1, MaxMessage: -1, MaxConnMemory: -1, MaxStreams: -1, Window: 1,
+		MaxMetadata: -1, MaxConns: -1, MaxConnsPerAddr: -1, MaxInFlight: -1, MaxConnInFlight: -1, Rate: Rate{PerSecond: math.NaN(), Burst: 5}}} {
+		if got := cfg.withDefaults(); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 	}
@@ -32,6 +34,10 @@ func TestDefaults(t *testing.T) {
 	}
 	if got.MaxStreams != 1_000_000 || got.Window != 1<<30 {
 		t.Errorf("got %+v, want a million streams and 1 GiB", got)
+	}
+	got = (&Config{MaxStreams: 600, MaxConnInFlight: 100, MaxMetadata: 1 << 20, Rate: Rate{PerSecond: 0.1}}).withDefaults()
+	if got.MaxStreams != 100 || got.MaxMetadata != 32<<10 || got.Rate != (Rate{0.1, 1}) {
+		t.Errorf("got %+v, want 100 streams, 32 KiB of metadata and a burst of 1", got)
 	}
 }
 

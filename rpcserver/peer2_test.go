@@ -204,6 +204,20 @@ func (p *peer2) nextFrame() (wire.Frame, error) {
 	}
 }
 
+// firstPing is the ping of a server that leaves.
+const firstPing = "\x00\x00\x00\x00\x00\x00\x00\x01"
+
+// warning is what a server says first that leaves within left: it excludes nothing.
+func warning(left string) []string {
+	return []string{"GOAWAY 0 2147483647 ok " + left + " the server stops", "PING 0 " + firstPing}
+}
+
+// heard answers that ping.
+func (p *peer2) heard() {
+	p.t.Helper()
+	p.frame(wire.KindPing, wire.FlagEnd, 0, []byte(firstPing))
+}
+
 func (p *peer2) want(frames ...string) {
 	p.t.Helper()
 	for _, want := range frames {

@@ -18,8 +18,6 @@ import (
 	"github.com/rpckids/rpckids/rpcserver"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 // ours is a request id with our mark, and answered is the id under which it is answered.
 const (
 	ours     = "0123456789abcdef;rk2"

@@ -18,6 +18,9 @@ func (c *conn) runQueued(call *Call) {
 }
 
 func (c *conn) park(call *Call) bool {
+	if call.silent { // no reply of its will wait, and of casts there may be any number
+		return false
+	}
 	if call.stream != nil {
 		return c.v2.park(call)
 	}
@@ -52,17 +55,20 @@ func (c *conn) invoke(call *Call) *Error {
 	}
 	if err := ctx.Err(); err != nil {
 		if err == context.DeadlineExceeded {
-			c.s.count.refused.Add(1)
+			c.s.refused(tooLate, c.nc.RemoteAddr())
 			return Errorf(DeadlineExceeded, "the deadline passed before a worker was free")
 		}
 		return asError(context.Cause(ctx)) // the connection is gone, or the caller gave up
 	}
+	if e := c.permit(ctx, call); e != nil {
+		return e
+	}
 	o := c.s.config.Observer
-	if o != nil || call.stream != nil && c.v2.timing.Load() {
+	if o != nil || c.s.config.Adaptive || call.stream != nil && c.v2.timing.Load() {
 		call.started = time.Now()
 	}
 	if o != nil && o.CallStarted != nil {
-		o.CallStarted(call.info(OK))
+		call.tell(o.CallStarted, OK)
 	}
 	e := asError(call.service.chain.ServeCall(ctx, call))
 	if e == nil && len(call.reply) > c.s.config.MaxMessage && !call.service.pattern.gives() {
@@ -76,7 +82,12 @@ func (c *conn) invoke(call *Call) *Error {
 func (c *conn) enter(call *Call) context.Context {
 	parent := c.ctx
 	if call.silent {
-		parent = c.s.ctx
+		if parent = c.s.ctx; c.pass != nil && c.pass.name != "" {
+			parent = withIdentity(parent, c.pass.name)
+		}
+	}
+	if call.who != "" {
+		parent = withIdentity(parent, call.who)
 	}
 	if call.stream == nil && call.mark.Timeout <= 0 && call.mark.Trace == "" {
 		return parent
@@ -89,6 +100,7 @@ func (c *conn) enter(call *Call) context.Context {
 	call.ctx, call.within = d, d
 	if call.stream != nil {
 		d.came, d.room = call.stream.Meta(), int(c.v2.metadata.Load())
+		d.guarded = c.s.config.Auth != nil
 		if !call.silent {
 			call.stream.OnEnd(call.onEnd)
 		}
@@ -108,9 +120,16 @@ func (c *conn) panicked(call *Call, value any) *Error {
 	name := call.service.name
 	stack := debug.Stack()
 	c.s.count.panics.Add(1)
-	c.log(slog.LevelError, "a handler panicked", slog.String("type", name), slog.String("panic", shown(fmt.Sprint(value), mostError)), slog.String("stack", string(stack)))
+	crash := c.s.config.CrashOnPanic && value != nil
+	if left, ok := call.service.panics.pass(time.Now()); ok || crash {
+		attrs := []slog.Attr{call.logID(), slog.String("service", name), slog.String("panic", shown(fmt.Sprint(value), mostError)), slog.String("stack", string(stack))}
+		c.log(slog.LevelError, "a handler panicked", withLeft(attrs, left)...)
+	}
 	if o := c.s.config.Observer; o != nil && o.Panicked != nil {
 		o.Panicked(name, value, stack)
+	}
+	if crash {
+		panic(value)
 	}
 	return Errorf(Internal, "service %s failed; its server's log says more", name)
 }
@@ -118,13 +137,79 @@ func (c *conn) panicked(call *Call, value any) *Error {
 // refuse answers a call that did not run.
 func (c *conn) refuse(call *Call, e *Error) { c.finish(call, e, false) }
 
-// overload answers a call for which there is no place in the queue, to a peer that understands it.
-func (c *conn) overload(call *Call) {
-	e := Errorf(ResourceExhausted, "%d calls wait already", c.s.config.Queue)
-	e.RetryAfter = retryAfter
+// overload answers a call for which there is no place, to a peer that understands it. The built-in services are never without one: somebody
+// wants to know what is going on.
+func (c *conn) overload(call *Call, why refusal) {
+	if call.service.builtIn() {
+		var one calls
+		one.push(call)
+		c.s.pool.back(&one)
+		return
+	}
+	e := &Error{Code: ResourceExhausted, RetryAfter: c.s.pool.retryAfter(time.Now())}
+	switch cfg := &c.s.config; why {
+	case queueFull:
+		e.Message = someCalls(cfg.Queue, "waits", "wait") + " already"
+	case tooManyOnConn:
+		e.Message = someCalls(cfg.MaxConnInFlight, "of this connection is", "of this connection are") + " in flight"
+	case tooManyInFlight:
+		e.Message = someCalls(cfg.MaxInFlight, "is", "are") + " in flight"
+	default:
+		e.Message = someCalls(c.s.pool.load().limit, "is", "are") + " in flight"
+	}
+	c.turnDown(call, why, e)
+}
+
+func someCalls(n int, one, many string) string {
+	if n == 1 {
+		return "1 call " + one
+	}
+	return fmt.Sprintf("%d calls %s", n, many)
+}
+
+// turnDown answers a call that met a limit.
+func (c *conn) turnDown(call *Call, why refusal, e *Error) {
 	call.refused = true
-	c.s.count.refused.Add(1)
+	c.s.refused(why, c.nc.RemoteAddr())
 	c.refuse(call, e)
+}
+
+// pace takes a call of a service, nil for none, out of its caller's bucket; if there is none it says when there will be.
+func (c *conn) pace(v *service) (wait time.Duration, ok bool) {
+	if c.s.pacer == nil || v != nil && v.builtIn() {
+		return 0, true
+	}
+	now := time.Now()
+	if c.bucket == nil {
+		c.bucket = c.s.pacer.join(c.identity(), now)
+	}
+	return c.bucket.take(now)
+}
+
+// tooFastError is what a caller is told whose bucket is empty.
+func (c *conn) tooFastError(wait time.Duration) *Error {
+	calls := "calls"
+	if c.s.config.Rate.PerSecond == 1 {
+		calls = "call"
+	}
+	e := Errorf(ResourceExhausted, "more than %v %s a second", c.s.config.Rate.PerSecond, calls)
+	e.RetryAfter = wait
+	return e
+}
+
+// learn gives the adaptive limit a sample. How long quick services take, and streams, which never entered, says nothing about workers.
+func (c *conn) learn(call *Call, code Code) {
+	v := call.service
+	if v == nil || v.quick || call.entered.IsZero() || call.refused {
+		return
+	}
+	now := time.Now()
+	s := sample{service: v, arrived: call.entered, now: now, deadline: code == DeadlineExceeded}
+	if !call.started.IsZero() {
+		s.handler = now.Sub(call.started)
+	}
+	s.void = !s.deadline && (code != OK || s.handler <= 0)
+	c.s.pool.learn(s)
 }
 
 // finish answers a call and is the end of it.
@@ -135,7 +220,10 @@ func (c *conn) finish(call *Call, e *Error, flush bool) {
 		c.countFailure(call, e)
 	}
 	if o := c.s.config.Observer; o != nil && o.CallDone != nil {
-		o.CallDone(call.info(code))
+		call.tell(o.CallDone, code)
+	}
+	if c.s.config.Adaptive {
+		c.learn(call, code)
 	}
 	if call.stream != nil {
 		c.v2.answer(call, e)
@@ -156,6 +244,11 @@ func (c *conn) countFailure(call *Call, e *Error) {
 		c.logFailure(call, e)
 	}
 }
+
+// tell is apart from those who call it, whose frames are on every stack that an idle connection keeps.
+//
+//go:noinline
+func (c *Call) tell(observer func(CallInfo), code Code) { observer(c.info(code)) }
 
 func (c *Call) info(code Code) CallInfo {
 	n := CallInfo{Peer: c.Peer(), Trace: c.Trace(), Protocol: c.Protocol(), OneWay: c.silent, Code: code, BytesIn: c.size, Ran: !c.started.IsZero(), ItemsIn: c.in, ItemsOut: c.out}

@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/rpckids/rpckids/internal/mux"
 )
 
 // ErrServerClosed is what Serve and ListenAndServe return after Shutdown or Close was called.
@@ -21,12 +24,18 @@ type Server struct {
 	config   Config
 	services atomic.Pointer[map[string]*service]
 	pool     *pool
-	ctx      context.Context // parent of every handler's
+	pacer    *pacer          // nil: calls may come as fast as they do
+	ctx      context.Context // parent of a cast's, which outlives its connection
+	values   context.Context // ctx without an end, parent of a connection's
 	cancel   context.CancelCauseFunc
 	draining chan struct{} // closed when the server begins to stop
 	version  byte          // of the wire, the highest that it speaks
 	started  time.Time
 	count    counters
+
+	catalogue *listing
+	web       *http.Server
+	unready   atomic.Bool // SetReady has said so
 
 	mu        sync.Mutex // protects the fields below; also held while services changes
 	conns     map[*conn]struct{}
@@ -36,12 +45,19 @@ type Server struct {
 	drained   chan struct{} // closed when the server is stopping and its last connection has ended
 	gone      bool          // drained is closed
 
+	door       door
+	doubts     hush              // lines about callers that cannot be told; one for all, because whoever tries tokens may have any number of connections
+	httpFaults hush              // lines about HTTP handlers that panicked
 	middleware []Middleware      // the outermost first
 	closed     map[string]uint64 // connections that ended, by reason
 }
 
 type counters struct {
-	accepted, calls, failed, canceled, refused, panics, repaired atomic.Uint64
+	accepted, calls, failed, canceled, panics, repaired atomic.Uint64
+
+	refused refusedCounts
+	spoken  [2]atomic.Int64 // connections that are open and speak version 1, and 2
+	traffic mux.Traffic
 }
 
 // New makes a server without services. A nil cfg means the defaults; see Config. It starts nothing.
@@ -60,8 +76,13 @@ func New(cfg *Config) *Server {
 		s.version = 1
 	}
 	s.services.Store(&map[string]*service{})
-	s.pool = newPool(s.config.Workers, s.config.Queue, func(c *Call) { c.conn.runQueued(c) })
+	s.pool = newPool(&s.config, func(c *Call) { c.conn.runQueued(c) })
+	if s.config.Rate.PerSecond > 0 {
+		s.pacer = newPacer(s.config.Rate)
+	}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithValue(context.Background(), serverKey{}, s))
+	s.web = newWeb(s)
+	s.values = context.WithoutCancel(s.ctx)
 	s.addBuiltIn()
 	return s
 }
@@ -99,7 +120,10 @@ func (s *Server) serve(ln net.Listener, name string) error {
 		return ErrServerClosed
 	}
 	defer s.forgetListener(ln)
-	s.log(slog.LevelInfo, "server started @ "+name)
+	s.log(slog.LevelInfo, startedLine+name)
+	if o := s.config.Observer; o != nil && o.Listening != nil {
+		o.Listening(ln.Addr())
+	}
 	pause := time.Duration(0)
 	for {
 		nc, err := ln.Accept()
@@ -165,13 +189,20 @@ func (s *Server) Addr() net.Addr {
 
 // open starts the life of a connection.
 func (s *Server) open(nc net.Conn) {
-	c := newConn(s, nc)
 	s.mu.Lock()
 	if s.stopping {
 		s.mu.Unlock()
 		nc.Close()
 		return
 	}
+	g, why := s.enterLocked(nc)
+	if why != admitted {
+		s.mu.Unlock()
+		s.turnAway(nc, g, why)
+		return
+	}
+	c := newConn(s, nc)
+	c.guest = g
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
 	s.count.accepted.Add(1)
@@ -183,6 +214,7 @@ func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	s.leftLocked(c)
 	s.drainedLocked()
 }
 
@@ -264,11 +296,14 @@ func (s *Server) Stats() Stats {
 		Calls:    s.count.calls.Load(),
 		Failed:   s.count.failed.Load(),
 		Canceled: s.count.canceled.Load(),
-		Refused:  s.count.refused.Load(),
 		Panics:   s.count.panics.Load(),
 		Repaired: s.count.repaired.Load(),
 	}
-	st.Queued, st.Running, st.Streams = s.pool.load()
+	l := s.pool.load()
+	st.Queued, st.Running, st.Streams, st.InFlight, st.Limit = l.queued, l.running, l.streams, l.inFlight, l.limit
+	st.Refusals, st.Refused = s.count.refused.byReason()
+	st.OpenV1, st.OpenV2 = int(s.count.spoken[0].Load()), int(s.count.spoken[1].Load())
+	st.BytesIn, st.BytesOut = s.count.traffic.In.Load(), s.count.traffic.Out.Load()
 	s.mu.Lock()
 	st.Open, st.Closed = len(s.conns), maps.Clone(s.closed)
 	s.mu.Unlock()

@@ -26,7 +26,12 @@ type service struct {
 	doc           string
 	example       any
 	takes, repays reflect.Type // Go types of request and reply; nil if the handler has not said
+	panics        hush         // those that were logged
+	usual         usual        // how long it takes; protected by pool.mu
 }
+
+// builtIn reports whether a service is one of the server's own.
+func (v *service) builtIn() bool { return v.name[0] == '!' }
 
 // describer is a Handler that knows what it is made of.
 type describer interface {

@@ -26,12 +26,15 @@ type v2 struct {
 	dead   bool       // the connection has ended
 }
 
+// newV2 is apart from its caller, whose frame is on every stack that an idle connection keeps.
+//
+//go:noinline
 func newV2(c *conn) *v2 {
 	v := &v2{conn: c}
 	set := wire.DefaultSettings()
 	v.metadata.Store(int64(set.MaxMetadata))
 	cfg := &c.s.config
-	set.MaxMessage, set.Window, set.MaxStreams = cfg.MaxMessage, cfg.Window, cfg.MaxStreams
+	set.MaxMessage, set.Window, set.MaxStreams, set.MaxMetadata = cfg.MaxMessage, cfg.Window, cfg.MaxStreams, cfg.MaxMetadata
 	set.Codecs, set.Algorithms = []wire.CodecID{JSON, Raw}, []wire.AlgorithmID{wire.Deflate}
 	set.Name = serverName
 	m := mux.Config{
@@ -39,25 +42,48 @@ func newV2(c *conn) *v2 {
 		WriteStall: cfg.WriteStall, HalfMessage: cfg.HalfMessage, Idle: max(cfg.Idle, 0),
 		MaxConnMemory: cfg.MaxConnMemory, MaxOutbox: maxOutbox,
 		MaxUnsent: max(cfg.MaxConnMemory, maxOutbox+(cfg.Workers+2)*cfg.MaxMessage), // calls are parked from maxOutbox on; those that run then may answer
-		Compress:  true,                                                             // for a peer that says that it wants it
+		Traffic:   &c.s.count.traffic,
+		Compress:  true, // for a peer that says that it wants it
 		Lookup:    c.s.method, Opened: v.opened, Batch: v.submit, Drained: v.unpark, Ready: v.ready,
-		Log: func(text string) { c.log(slog.LevelInfo, text) },
+		Refused: v.notTaken,
+		Log:     func(text string) { c.log(slog.LevelInfo, "a call was refused", slog.String("error", text)) },
 	}
 	if c.trier != nil {
 		m.TryWrite = c.trier.TryWrite
+	}
+	if c.rests() {
+		m.Rest = restAfter
 	}
 	v.mux = mux.New(c.nc, &m)
 	return v
 }
 
-// serve reads until the connection ends and says why it did. Handlers may still run then.
+// serve reads until the connection rests or ends, and says why it did. Handlers may still run at the end.
 func (v *v2) serve(first []byte) Reason {
+	ended := true
+	defer func() {
+		if ended { // by a handler that ended this goroutine
+			v.over(nil)
+		}
+	}()
 	err := v.mux.Serve(first)
+	ended = false
+	if err == mux.ErrResting {
+		return resting
+	}
+	return v.over(err)
+}
+
+// over sees to what is left when the connection has ended, and translates why.
+func (v *v2) over(err error) Reason {
 	v.mu.Lock()
 	v.dead = true
 	v.mu.Unlock()
 	v.unpark() // to be counted; they will not run
 	c := v.conn
+	if c.plain() {
+		return PlainRefused
+	}
 	if b, ok := errors.AsType[*wire.Breach](err); ok {
 		c.detail = b.Detail
 		return Reason(b.Reason)
@@ -77,8 +103,7 @@ func (v *v2) serve(first []byte) Reason {
 
 // stop lets the peer finish what runs, and open nothing more.
 func (v *v2) stop(left time.Duration) {
-	v.mux.GoAway(wire.Farewell{Left: left, Text: "the server stops"})
-	v.mux.CloseWhenIdle()
+	v.mux.Leave(wire.Farewell{Left: left, Text: "the server stops"})
 }
 
 // ready takes note of the peer's SETTINGS.
@@ -86,6 +111,7 @@ func (v *v2) ready() {
 	set := v.mux.Peer()
 	v.timing.Store(set.WantTiming)
 	v.metadata.Store(int64(set.MaxMetadata))
+	v.conn.meet(protocolV2, set.Authorization)
 }
 
 // opened takes a stream that the peer has opened: refuses it, runs it, or puts it into the batch. It is the reader's.
@@ -93,6 +119,11 @@ func (v *v2) opened(s *mux.Stream) {
 	call := v.newCall(s)
 	c := v.conn
 	c.s.count.calls.Add(1)
+	if wait, ok := c.pace(call.service); !ok {
+		call.size = len(s.Meta())
+		c.turnDown(call, tooFast, c.tooFastError(wait))
+		return
+	}
 	var m mux.Message
 	var err error
 	if call.service == nil || !call.service.pattern.takes() { // else it is the first item
@@ -100,17 +131,25 @@ func (v *v2) opened(s *mux.Stream) {
 	}
 	call.payload, call.size = m.Payload, len(m.Payload)+len(s.Meta())
 	if c.s.logs(slog.LevelInfo) {
-		name := s.MethodName()
-		c.log(slog.LevelInfo, "read a message", slog.Uint64("stream", uint64(s.ID())), slog.String("type", shown(name, mostShown)), slog.Int("bytes", call.size))
+		c.logRead(call, []byte(s.MethodName()))
 	}
-	if e := v.misfit(call, m, err); e != nil {
+	e := c.admit(call)
+	if e == nil {
+		e = v.misfit(call, m, err)
+	}
+	if e != nil {
+		if f, ok := err.(*mux.Failure); ok && f.Refused {
+			c.s.refused(tooMuchHeld, c.nc.RemoteAddr())
+		}
 		c.refuse(call, e)
 		return
 	}
 	switch p := call.service.pattern; {
 	case p.streams():
-		c.s.pool.host(call)
-	case call.service.quick && !v.mux.Crowded():
+		if why := c.s.pool.host(call); why != admitted {
+			c.overload(call, why)
+		}
+	case call.service.quick && (call.silent || !v.mux.Crowded()):
 		c.run(call)
 	default:
 		v.batch.push(call)
@@ -156,11 +195,29 @@ func (v *v2) misfit(call *Call, first mux.Message, err error) *Error {
 // submit hands the batch to the workers. What the queue does not take is refused.
 func (v *v2) submit() {
 	v.now = time.Time{}
-	if v.batch.n > 0 {
-		v.conn.s.pool.put(&v.batch)
+	if v.batch.n == 0 {
+		return
 	}
+	why := v.conn.s.pool.put(&v.batch)
 	for v.batch.n > 0 {
-		v.conn.overload(v.batch.pop())
+		v.conn.overload(v.batch.pop(), why)
+	}
+}
+
+// notTaken counts streams that package mux did not take.
+func (v *v2) notTaken(why mux.Refusal, streams int) {
+	ours := tooManyOnConn
+	switch why {
+	case mux.RefusedMemory:
+		ours = tooMuchHeld
+	case mux.RefusedDraining:
+		ours = whileDraining
+	}
+	s := v.conn.s
+	s.count.calls.Add(uint64(streams))
+	s.count.failed.Add(uint64(streams))
+	for range streams {
+		s.refused(ours, v.conn.nc.RemoteAddr())
 	}
 }
 

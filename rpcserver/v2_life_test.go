@@ -9,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -35,13 +36,18 @@ func TestV2Shutdown(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		go func() { done <- h.s.Shutdown(ctx) }() // ends with the calls; received below
+		idle.want(warning("1m0s")...)
+		idle.heard()
 		idle.want("GOAWAY 0 0 ok 1m0s the server stops")
 		idle.wantEnd()
 		idle.nc.Close()
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("the idle connection was closed after %v, want at once", waited)
 		}
-		busy.wantInAnyOrder("GOAWAY 0 3 ok 1m0s the server stops", "DATA 2 END")
+		busy.call("fib", "10") // crosses the warning
+		busy.wantInAnyOrder(append(warning("1m0s"), "DATA 2 END", "DATA 4 END 89")...)
+		busy.heard()
+		busy.want("GOAWAY 0 4 ok 1m0s the server stops")
 		id := busy.call("fib", "10") // comes too late
 		got, err := busy.next()
 		if want := fmt.Sprintf("ERROR %d REFUSED unavailable: ", id); err != nil || !strings.HasPrefix(got, want) {
@@ -350,7 +356,17 @@ func TestHealth(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(time.Second)
 		v1.send(ours, "!health", "null")
-		v1.want(answered + ` !health {"status":"serving","connections":2,"running":1,"queued":1,"streams":1,"calls":3,"failed":0,"refused":0,"uptime_ms":1000,"name":"rpckids","protocols":["v1","v2"]}`)
+		_, payload, err := v1.reply()
+		if err != nil {
+			t.Fatal(err)
+		}
+		steady := regexp.MustCompile(`("(?:bytes_in|bytes_out|heap_bytes|goroutines)"):[1-9]\d*|("go":"go)[^"]*`).ReplaceAllString(payload, "$1$2")
+		want := `{"status":"serving","connections":2,"v1":1,"v2":1,"running":1,"queued":1,"streams":1,"in_flight":3,"limit":1024,"workers":1,` +
+			`"calls":3,"failed":0,"canceled":0,"panics":0,"refused":0,"refusals":{},"accepted":2,"closed":{},"bytes_in","bytes_out","heap_bytes","goroutines",` +
+			`"uptime_ms":1000,"name":"rpckids","go":"go","protocols":["v1","v2"]}`
+		if steady != want {
+			t.Errorf("got\n%s\nwant\n%s", steady, want)
+		}
 		v1.send(ours, "!nope", "null")
 		v1.want(answered + ` !error {"code":"not_found","message":"no service \"!nope\""}`)
 	})
@@ -405,7 +421,9 @@ func TestV2Log(t *testing.T) {
 		p := h.visit2(nil)
 		p.call("fib", "10")
 		p.want("DATA 1 END 89")
-		p.call("\x1b[2J", "1")
+		p.call("\x1b[2J", "1", "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+		p.next()
+		p.call("fib", "10", "request-id", "mine\a")
 		p.next()
 		p.write([]byte("\x70\x00\x00"))
 		io.Copy(io.Discard, p.nc)
@@ -413,11 +431,12 @@ func TestV2Log(t *testing.T) {
 		synctest.Wait()
 		h.s.Close()
 		want := []string{
-			`msg="connection comes"`,
-			`msg="read a message" stream=1 type=fib bytes=2`,
-			`msg="read a message" stream=2 type=\x1b[2J bytes=1`,
-			`msg="a call failed" code=not_found error="no service \"\\x1b[2J\"" stream=2`,
-			`msg="connection leaves" reason="unknown kind" protocol=v2`,
+			`msg="connection comes" event=conn_opened`,
+			`msg="read a message" event=message request_id=1 service=fib bytes=2`,
+			`msg="read a message" event=message request_id=2 service=\x1b[2J bytes=`,
+			`msg="a call failed" event=call_failed request_id=2 code=not_found error="no service \"\\x1b[2J\"" protocol=v2 took=0s trace=4bf92f3577b34da6a3ce929d0e0e4736`,
+			`msg="read a message" event=message request_id=mine\a service=fib bytes=`,
+			`msg="connection leaves" event=conn_closed reason="unknown kind" protocol=v2`,
 		}
 		got := out.lines()[1:]
 		if len(got) != len(want) {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/rpckids/rpckids/internal/wire"
 	"github.com/rpckids/rpckids/rpcserver"
@@ -174,7 +175,7 @@ func TestV2QueueFull(t *testing.T) {
 		in = p.opening(in, wire.FlagEnd, wire.OpenHead{}, "fib", "10") // quick: it has no queue
 		in = p.opening(in, wire.FlagEnd, wire.OpenHead{}, "fibs", "1") // nor has a stream
 		p.write(in)
-		p.wantInAnyOrder("ERROR 3 REFUSED resource_exhausted: 1 calls wait already again in 100ms", "ERROR 4 REFUSED resource_exhausted: 1 calls wait already again in 100ms",
+		p.wantInAnyOrder("ERROR 3 REFUSED resource_exhausted: 1 call waits already again in 100ms", "ERROR 4 REFUSED resource_exhausted: 1 call waits already again in 100ms",
 			"DATA 5 END 89", "DATA 6 1", "DATA 6 END")
 		p.want("DATA 1 END 100", "DATA 2 END 100")
 		if st := h.s.Stats(); st.Refused != 2 {
@@ -183,8 +184,8 @@ func TestV2QueueFull(t *testing.T) {
 	})
 }
 
-// TestBreaches has peers that break the rules of version 2. Each is cut, for a reason that is counted, and its neighbour is not disturbed.
-func TestBreaches(t *testing.T) {
+// TestFigures11Breaches has peers that break the rules of version 2. Each is cut, for a reason that is counted, and its neighbour is not disturbed.
+func TestFigures11Breaches(t *testing.T) {
 	head := wire.Magic + "\x00\x00\x00"
 	openFib := "\x11\x01\x0B\x00\x88\x27\x00\x01\x03fib10"
 	openSum := "\x10\x01\x08\x40\x00\x00\x00\x03sum"
@@ -227,8 +228,10 @@ func TestBreaches(t *testing.T) {
 				}
 				go io.Copy(io.Discard, p.nc) // ends when the server has closed
 				p.nc.Write([]byte(in))       // fails when it has closed before
+				began := time.Now()
 				e.want(t, rpcserver.Reason(test.why))
 				synctest.Wait()
+				verdict(t, test.name+", ms until it is cut", int(time.Since(began).Milliseconds()), 1000)
 				if st := h.s.Stats(); st.Closed[test.why] != 1 || st.Open != 1 {
 					t.Errorf("stats: got %+v", st)
 				}

@@ -1,0 +1,279 @@
+package rpcserver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rpckids/rpckids/internal/socket"
+	"github.com/rpckids/rpckids/internal/wire"
+)
+
+// HTTP on the same port: a connection whose first byte says so is handed to net/http for the rest of its life. It still counts as a
+// connection of the server, under its limits, and Shutdown and Close wait for it.
+
+const (
+	maxHeader = 16 << 10 // bytes of a request's header
+	maxIdle   = 60 * time.Second
+)
+
+// newWeb makes the one http.Server of a Server. It has no listener: see serveHTTP.
+func newWeb(s *Server) *http.Server {
+	only1 := new(http.Protocols)
+	only1.SetHTTP1(true)
+	idle := maxIdle
+	if s.config.Idle > 0 {
+		idle = min(idle, s.config.Idle)
+	}
+	return &http.Server{
+		Handler:           http.HandlerFunc(s.answerHTTP),
+		Protocols:         only1,
+		ReadHeaderTimeout: s.config.HalfMessage,
+		ReadTimeout:       3 * s.config.HalfMessage,
+		IdleTimeout:       idle,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(httpLog{s}, "", 0),
+		BaseContext:       func(net.Listener) context.Context { return s.ctx },
+		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
+			return context.WithValue(ctx, httpKey{}, nc.(*httpConn).conn)
+		},
+	}
+}
+
+// httpKey is the key under which a request's context knows its conn.
+type httpKey struct{}
+
+// httpLog takes what net/http has to say, which may hold what a peer wrote.
+type httpLog struct{ s *Server }
+
+func (l httpLog) Write(p []byte) (int, error) {
+	l.s.log(slog.LevelInfo, "HTTP", slog.String("says", shown(bytes.TrimSpace(p), mostError)))
+	return len(p), nil
+}
+
+// serveHTTP hands the connection over and returns when net/http has closed it.
+func (c *conn) serveHTTP() Reason {
+	h := &httpConn{Conn: c.nc, conn: c, came: c.came, over: make(chan struct{})}
+	if !c.secure() { // else it is so already
+		h.Conn = &socket.Patient{Conn: c.nc, Stall: c.s.config.WriteStall}
+	}
+	c.came, c.dec = nil, wire.Decoder{} // whose buffer h has
+	c.mu.Lock()
+	if why := c.why; why != "" {
+		c.mu.Unlock()
+		return why
+	}
+	c.handed = true
+	c.nc.SetReadDeadline(time.Time{}) // the one for a first byte
+	c.mu.Unlock()
+	_ = c.s.web.Serve(&oneConn{conn: h}) // says that the listener is closed
+	return WasHTTP
+}
+
+// oneConn is a listener that has one connection to give, and is closed when that is.
+type oneConn struct {
+	conn  *httpConn
+	given bool
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if !l.given {
+		l.given = true
+		return l.conn, nil
+	}
+	<-l.conn.over
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error   { return nil }
+func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
+
+// httpConn is a connection in the hands of net/http.
+type httpConn struct {
+	net.Conn
+	conn *conn
+	came []byte // was read already; the reader's
+	once sync.Once
+	over chan struct{} // closed when net/http has closed it
+}
+
+func (h *httpConn) Read(p []byte) (int, error) {
+	if len(h.came) == 0 {
+		return h.Conn.Read(p)
+	}
+	n := copy(p, h.came)
+	if h.came = h.came[n:]; len(h.came) == 0 {
+		h.came = nil
+	}
+	return n, nil
+}
+
+// CloseWrite is how net/http makes sure that an answer arrives before the socket goes.
+func (h *httpConn) CloseWrite() error {
+	if w, ok := h.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return io.ErrClosedPipe
+}
+
+func (h *httpConn) Close() error {
+	err := h.Conn.Close()
+	h.once.Do(func() { close(h.over) })
+	return err
+}
+
+// answerHTTP answers every request.
+func (s *Server) answerHTTP(w http.ResponseWriter, r *http.Request) {
+	defer s.rescue(w, r)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.URL.Path == "/healthz" {
+		said(w, r, http.StatusOK, "ok")
+		return
+	}
+	c := r.Context().Value(httpKey{}).(*conn)
+	if !s.opensHTTP(c, w, r) {
+		return
+	}
+	name, denied := c.asks(r)
+	if denied != nil {
+		s.refused(unknownCaller, c.nc.RemoteAddr())
+		s.denyHTTP(w, r, denied)
+		return
+	}
+	if name != "" {
+		r = r.WithContext(withIdentity(r.Context(), name))
+	}
+	if sec, ok := c.nc.(*socket.Secure); ok {
+		state := sec.ConnectionState()
+		r.TLS = &state
+	}
+	s.route(w, r)
+}
+
+// opensHTTP reports whether this connection may ask for more than /healthz, and says so if not.
+func (s *Server) opensHTTP(c *conn, w http.ResponseWriter, r *http.Request) bool {
+	switch {
+	case c.secure():
+		return true
+	case s.config.RefusePlain:
+		s.refused(notTLS, c.nc.RemoteAddr())
+		w.Header().Set("Upgrade", "TLS/1.2")
+		w.Header().Set("Connection", "close")
+		said(w, r, http.StatusUpgradeRequired, "this port takes TLS alone: use https")
+		return false
+	case !s.config.HTTPPlain:
+		said(w, r, http.StatusForbidden, "this port speaks rpckids; of HTTP only /healthz is open without TLS, unless the server's HTTPPlain (rpckids-server --http) opens the rest")
+		return false
+	}
+	return true
+}
+
+// asks finds out who sends a request.
+func (c *conn) asks(r *http.Request) (name string, denied *Error) {
+	cr := c.credentials(protocolHTTP, r.Header.Get("Authorization"))
+	if c.s.config.Auth == nil {
+		return cr.Name, nil
+	}
+	r.Header.Del("Authorization") // nothing behind has a use for it
+	return c.authenticate(r.Context(), cr)
+}
+
+func (s *Server) denyHTTP(w http.ResponseWriter, r *http.Request, e *Error) {
+	status := http.StatusUnauthorized
+	switch e.Code {
+	case Unauthenticated:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="rpckids"`)
+	case PermissionDenied:
+		status = http.StatusForbidden
+	case ResourceExhausted:
+		status = http.StatusTooManyRequests
+	case Unavailable, DeadlineExceeded:
+		status = http.StatusServiceUnavailable
+	case Internal:
+		status = http.StatusInternalServerError
+	}
+	said(w, r, status, shown(e.Message, mostError))
+}
+
+// route answers a request that may be answered.
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == "/readyz":
+		if s.isReady() {
+			said(w, r, http.StatusOK, "ready")
+		} else {
+			said(w, r, http.StatusServiceUnavailable, "draining")
+		}
+	case r.URL.Path == "/services":
+		s.listHTTP(w, r)
+	case s.config.HTTP != nil:
+		s.config.HTTP.ServeHTTP(w, r)
+	default:
+		said(w, r, http.StatusNotFound, "here are /healthz, /readyz and /services; the rest of this port speaks rpckids")
+	}
+}
+
+func (s *Server) listHTTP(w http.ResponseWriter, r *http.Request) {
+	list, err := s.catalogue.serve(r.Context(), struct{}{})
+	if err != nil {
+		said(w, r, http.StatusInternalServerError, "the services cannot be listed")
+		return
+	}
+	answer(w, r, http.StatusOK, "application/json", list)
+}
+
+// said answers with one line.
+func said(w http.ResponseWriter, r *http.Request, status int, line string) {
+	answer(w, r, status, "text/plain; charset=utf-8", []byte(line+"\n"))
+}
+
+// answer answers a GET or HEAD; other methods learn that those are what there is.
+func answer(w http.ResponseWriter, r *http.Request, status int, kind string, body []byte) {
+	h := w.Header()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && status < 400 {
+		h.Set("Allow", "GET, HEAD")
+		status, kind, body = http.StatusMethodNotAllowed, "text/plain; charset=utf-8", []byte("only GET and HEAD\n")
+	}
+	h.Set("Content-Type", kind)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", fmt.Sprint(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(body) // a peer that has gone reads nothing
+	}
+}
+
+// rescue keeps the panic of a handler from being more than an error and a line in the log.
+func (s *Server) rescue(w http.ResponseWriter, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler {
+		panic(p) // net/http's own way to break off
+	}
+	s.count.panics.Add(1)
+	if left, ok := s.httpFaults.pass(time.Now()); ok {
+		attrs := []slog.Attr{
+			slog.String("path", shown(strings.ToValidUTF8(r.URL.Path, "?"), mostShown)),
+			slog.String("panic", shown(fmt.Sprint(p), mostError)), slog.String("stack", string(debug.Stack())),
+		}
+		s.log(slog.LevelError, "an HTTP handler panicked", withLeft(attrs, left)...)
+	}
+	panic(http.ErrAbortHandler) // what has been written may be half an answer
+}
+
+// SetReady says whether /readyz is green. It is until Shutdown or Close begins, or SetReady(false) is called: do that a little before Shutdown, which
+// closes the listener at once, where a load balancer has to see it first. Calls are served all the same.
+func (s *Server) SetReady(ok bool) { s.unready.Store(!ok) }
+
+func (s *Server) isReady() bool { return !s.unready.Load() && !s.isStopping() }
