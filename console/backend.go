@@ -12,6 +12,8 @@ import (
 type Backend interface {
 	// Call sends a request and waits for its reply. The Trace of the Reply is filled as far as the call got, also when it fails.
 	Call(ctx context.Context, r Request) (Reply, error)
+	// Fire is Call for load: what came back is only judged and dropped, and there is no Trace.
+	Fire(ctx context.Context, r Request) error
 	// Cast sends a request that nobody answers. It returns when the bytes have left.
 	Cast(ctx context.Context, r Request) (Reply, error)
 	// Stream sends a request and hands over the items of its answer as they come, each valid after item has returned. An error of item cancels the stream on the server
@@ -25,8 +27,12 @@ type Backend interface {
 	// Services asks the server what it offers. A server that cannot tell is an *Error with the code "unimplemented"; it is not asked twice, and
 	// a plain one never. What comes is untrusted.
 	Services(ctx context.Context) ([]Service, error)
+	// Health asks the server that the next call would go to how it is. One that cannot tell is an *Error with the code "unimplemented". What comes is untrusted.
+	Health(ctx context.Context) (Health, error)
 	// Stats says how the connection is doing, without asking the network.
 	Stats() Stats
+	// Peers says how each server behind the connection is doing, without asking the network, in an order that stays. Number and Lab of a Peer are the session's to fill.
+	Peers() []Peer
 	// Close ends the connection and waits for what it started.
 	Close() error
 }
@@ -37,6 +43,7 @@ type Dialer func(ctx context.Context, target string, o DialOptions) (Backend, er
 // DialOptions say how a connection is made. The zero value is what suits most.
 type DialOptions struct {
 	Protocol string // "auto", "v1" or "v2"; "" is auto: v1 until the server has shown that it speaks v2
+	Security Security
 }
 
 // Request is one call or cast, or the beginning of a stream.
@@ -119,4 +126,12 @@ type Stats struct {
 	Dropped    uint64 // replies nobody waited for: late, repeated or unasked
 	Reconnects uint64
 	LastError  string
+
+	Servers int    // how many there are behind the target; 0 where it is not known
+	Up      int    // of them: those that calls may go to, which a server that was not tried yet is
+	TLS     string // the version that is spoken, as "TLS 1.3"; "" for none
+	As      string // the name in the client certificate that is shown to whoever asks; "" for none
+	Token   bool   // a token says who calls
+
+	Discovery string // why the last look-up of the target failed, and what is done meanwhile; "" while it works
 }

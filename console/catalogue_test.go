@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // After connect the server is asked in the background what it offers; checks, completion and templates know it then.
@@ -191,6 +193,40 @@ func TestSingleCommandAsksNothing(t *testing.T) {
 	}
 }
 
+// The table of services is as wide as the face that shows it, and no wider.
+func TestServicesWidth(t *testing.T) {
+	s := NewSession(Config{Dial: fakeDial})
+	defer s.Close()
+	mustExec(t, s, "connect modern:1", "services")
+	for _, tt := range []struct {
+		columns, most int
+		whole         bool
+	}{{0, 200, true}, {78, 78, false}, {-3, 200, true}, {140, 140, true}} {
+		r, err := s.ExecTalk(t.Context(), "services", Talk{Columns: tt.columns})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole := strings.Contains(r.Text, "what the loop cost on the server"); whole != tt.whole || !strings.Contains(r.Text, "base to the power") {
+			t.Errorf("%d columns: got\n%s", tt.columns, r.Text)
+		}
+		for line := range strings.Lines(r.Text) {
+			if w := ansi.StringWidth(line); w > tt.most {
+				t.Errorf("%d columns: a line of %d: %s", tt.columns, w, line)
+			}
+		}
+	}
+	p := &Printer{Terminal: true, Live: func() (int, int) { return 120, 40 }}
+	if got := p.Talk().Columns; got != 118 {
+		t.Errorf("a terminal of 120 shows %d columns", got)
+	}
+	if got := (&Printer{Terminal: true}).Talk().Columns; got != 78 {
+		t.Errorf("a terminal of an unknown size shows %d columns", got)
+	}
+	if got := (&Printer{Live: p.Live}).Talk().Columns; got != 0 {
+		t.Errorf("a file shows %d columns", got)
+	}
+}
+
 // What a server tells is untrusted: it cannot reach the terminal, fill the memory or take the place of what the user registered.
 func TestHostileCatalogue(t *testing.T) {
 	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
@@ -224,7 +260,7 @@ func TestHostileCatalogue(t *testing.T) {
 			t.Errorf("%s: %q %v", line, r.Text, err)
 		}
 	}
-	if text := s.offer([]serviceJSON{s.service("ok"), s.service("wide")}); strings.ContainsAny(text, "\x1b") || len(text) > 2000 {
+	if text := s.offer([]serviceJSON{s.service("ok"), s.service("wide")}, 78); strings.ContainsAny(text, "\x1b") || len(text) > 2000 {
 		t.Errorf("%d bytes: %.200q", len(text), text)
 	}
 	if got, _ := s.Shape("fib"); got != "int" {

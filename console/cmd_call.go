@@ -122,10 +122,10 @@ func checkType(a *args, w word) error {
 	return nil
 }
 
-// at gives an error that knows no place the place of a word.
+// at gives an error the place of a word; a place that it has counts from there.
 func (a *args) at(w word, err error) error {
 	e := explain(err)
-	e.Line, e.At = a.line, w.at
+	e.Line, e.At = a.line, w.at+e.At
 	return e
 }
 

@@ -16,10 +16,12 @@ func linkCommands() []*command {
 		{
 			name: "connect", group: "Connection", args: "[ADDR]",
 			help: "connect to a server",
-			long: "ADDR is `host:port`, `:8888`, `rpckids://host:port` or `unix:///path`; `-` is the previous one, nothing is localhost:8888.\n" +
-				"The connection before is closed when the new one is up.",
-			examples: []string{"connect localhost:8888", "connect :8888", "connect -", "connect :8888 --proto v2"},
-			flags:    []flag{{"timeout", "D", "how long to try, 5s by default"}, {"proto", "P", "auto: v1 until the server shows that it speaks v2; v1: only that, without streams; v2: at once"}},
+			long: "ADDR is `host:port`, `:8888`, `rpckids://host:port` or `unix:///path`; `-` is the previous one, nothing is localhost:8888. Calls go to several servers with a list, `a:1,b:2,c:3`, " +
+				"and with `dns:///name:8888` and `etcd:///name`, which find them by a name and follow it; `peers` tells how each is doing.\n" +
+				"The connection before is closed when the new one is up.\n" +
+				"A flag about TLS or the token makes this connection differ from those that the console was started for. `connect -` makes the previous one as it was.",
+			examples: []string{"connect localhost:8888", "connect :8888", "connect -", "connect :8881,:8882,:8883", "connect :8888 --proto v2", "connect :8888 --tls --ca ca.pem"},
+			flags:    append([]flag{{"timeout", "D", "how long to try, 5s by default"}, {"proto", "P", "auto: v1 until the server shows that it speaks v2; v1: only that, without streams; v2: at once"}}, secureFlags...),
 			max:      1, run: runConnect, check: checkConnect, complete: completeConnect,
 		},
 		{name: "disconnect", group: "Connection", help: "close the connection; calls that run fail", run: runDisconnect},
@@ -40,11 +42,29 @@ func runConnect(ctx context.Context, s *Session, a *args) (Result, error) {
 			return Result{}, a.at(t, err)
 		}
 	}
-	proto, err := s.protocolOf(a)
+	o, err := s.optionsOf(a)
 	if err != nil {
 		return Result{}, err
 	}
-	return s.connect(ctx, target, proto, limit)
+	return s.connect(ctx, target, o, limit)
+}
+
+// optionsOf is how connect was asked to make its connection.
+func (s *Session) optionsOf(a *args) (DialOptions, error) {
+	proto, err := s.protocolOf(a)
+	if err != nil {
+		return DialOptions{}, err
+	}
+	sec, err := s.securityOf(a)
+	if err != nil {
+		return DialOptions{}, err
+	}
+	if len(a.flags) == 0 && a.word(0).text == "-" {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.before, nil
+	}
+	return DialOptions{Protocol: proto, Security: sec}, nil
 }
 
 // protocols are the ways to speak to a server.
@@ -86,7 +106,7 @@ func (s *Session) connectTarget(text string) (string, error) {
 	return parseTarget(text)
 }
 
-func (s *Session) connect(ctx context.Context, target, proto string, limit time.Duration) (Result, error) {
+func (s *Session) connect(ctx context.Context, target string, o DialOptions, limit time.Duration) (Result, error) {
 	if s.cfg.Dial == nil {
 		return Result{}, &Error{Exit: ExitConnect, Message: "this console cannot connect"}
 	}
@@ -95,20 +115,26 @@ func (s *Session) connect(ctx context.Context, target, proto string, limit time.
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	b, err := s.cfg.Dial(ctx, target, DialOptions{Protocol: proto})
+	b, err := s.cfg.Dial(ctx, target, o)
 	if err != nil {
 		return Result{}, dialError(err, target, limit)
 	}
-	if old := s.swap(b, target, proto); old != nil {
+	if old := s.swap(b, target, o); old != nil {
 		_ = old.Close() // it is replaced: what it says no longer matters
 	}
 	if !s.alone() {
 		s.inquire(b)
 	}
 	st := b.Stats()
-	text := "connected to " + target
-	if st.Server != "" && st.Server != target {
+	text := "connected to " + ShortTarget(target, 40)
+	switch count := st.Count(); {
+	case count != "":
+		text += " (" + count + ")"
+	case st.Server != "" && st.Server != target:
 		text += " (" + st.Server + ")"
+	}
+	if how := st.Protection(); how != "" {
+		text += ", " + how
 	}
 	return Result{Text: Printable(text), Notice: true}, nil
 }
@@ -124,7 +150,11 @@ func (s *Session) need(ctx context.Context) (Backend, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := s.connect(ctx, target, s.cfg.Protocol, dialTimeout); err != nil {
+		sec, err := s.cfg.Security.Complete()
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.connect(ctx, target, DialOptions{Protocol: s.cfg.Protocol, Security: sec}, dialTimeout); err != nil {
 			return nil, err
 		}
 		if b, _ = s.link(); b != nil {
@@ -154,7 +184,7 @@ func dialError(err error, target string, limit time.Duration) error {
 
 func runDisconnect(_ context.Context, s *Session, _ *args) (Result, error) {
 	_, target := s.link()
-	b := s.swap(nil, "", "")
+	b := s.swap(nil, "", DialOptions{})
 	if b == nil {
 		return Result{Text: "not connected", Notice: true}, nil
 	}
@@ -169,11 +199,11 @@ func runReconnect(ctx context.Context, s *Session, _ *args) (Result, error) {
 	if target == "" {
 		return Result{}, &Error{Exit: ExitConnect, Message: "there was no connection yet", Hint: "connect " + s.home()}
 	}
-	proto := s.protocolNow()
-	if b := s.swap(nil, "", ""); b != nil {
+	o := s.optionsNow()
+	if b := s.swap(nil, "", DialOptions{}); b != nil {
 		_ = b.Close() // a new one follows
 	}
-	return s.connect(ctx, target, proto, dialTimeout)
+	return s.connect(ctx, target, o, dialTimeout)
 }
 
 // statusJSON is what status prints with -o json.
@@ -182,7 +212,13 @@ type statusJSON struct {
 	State      string `json:"state"`
 	Target     string `json:"target,omitempty"`
 	Server     string `json:"server,omitempty"`
+	Servers    int    `json:"servers,omitempty"`
+	Up         int    `json:"up,omitempty"`
+	Discovery  string `json:"discovery,omitempty"`
 	Protocol   string `json:"protocol,omitempty"`
+	TLS        string `json:"tls,omitempty"`
+	As         string `json:"as,omitempty"`
+	Token      bool   `json:"token,omitempty"`
 	Rpckids    bool   `json:"rpckids"`
 	UpNanos    int64  `json:"up_ns,omitempty"`
 	Sent       uint64 `json:"sent"`
@@ -204,12 +240,21 @@ func runStatus(ctx context.Context, s *Session, _ *args) (Result, error) {
 		}
 	}
 	st, n := s.Stats(), s.journal.Totals()
-	v := statusJSON{Kind: "status", State: st.State.String(), Target: st.Target, Server: st.Server, Protocol: st.Protocol, Rpckids: st.Ours, Sent: st.Sent, Received: st.Received,
+	v := statusJSON{Kind: "status", State: st.State.String(), Target: st.Target, Server: st.Server, Servers: st.Servers, Up: st.Up, Discovery: st.Discovery, Protocol: st.Protocol, TLS: st.TLS, As: st.As, Token: st.Token, Rpckids: st.Ours, Sent: st.Sent, Received: st.Received,
 		Dropped: st.Dropped, Reconnects: st.Reconnects, LastError: st.LastError, Running: n.Running, OK: n.OK, Cast: n.Sent, Failed: n.Failed, Version: s.cfg.Version}
 	var t table
 	t.add("connection", v.State)
 	if st.Target != "" {
 		t.add("server", serverText(st))
+		if how := st.Protection(); how != "" {
+			t.add("protection", how)
+		}
+		if count := st.Count(); count != "" {
+			t.add("servers", count+", peers tells more")
+		}
+		if st.Discovery != "" {
+			t.add("discovery", st.Discovery)
+		}
 		if st.State == Connected && !st.Since.IsZero() {
 			up := time.Since(st.Since)
 			v.UpNanos = int64(up)
@@ -256,6 +301,9 @@ func checkConnect(s *Session, a *args, typing bool) Hint {
 		if _, err := s.protocolOf(a); err != nil {
 			return badHint(err)
 		}
+	}
+	if _, err := s.securityOf(a); err != nil && !typing {
+		return badHint(err)
 	}
 	return Hint{State: HintGood, Text: "connect to " + Printable(target)}
 }

@@ -62,9 +62,9 @@ func runServices(ctx context.Context, s *Session, a *args) (Result, error) {
 	case len(list) == 0:
 		return Result{Text: "nothing is known yet: a plain server does not tell what it offers; as in: call fib 10", Notice: true, Value: list}, nil
 	case one.text != "":
-		return Result{Text: s.describeService(list[0]), Value: list}, nil
+		return Result{Text: s.describeService(list[0], min(a.talk.columns(), 100)), Value: list}, nil
 	case len(s.servicesNow()) > 0:
-		return Result{Text: s.offer(list), Value: list}, nil
+		return Result{Text: s.offer(list, a.talk.columns()), Value: list}, nil
 	}
 	return Result{Text: s.sightings(list), Value: list}, nil
 }
@@ -116,15 +116,16 @@ func jsonOrNull(b json.RawMessage) json.RawMessage {
 	return b
 }
 
-// offer is the table of what a server lists, for a terminal of 80 columns.
-func (s *Session) offer(list []serviceJSON) string {
+// offer is the table of what a server lists, in so many columns.
+func (s *Session) offer(list []serviceJSON, columns int) string {
 	var t table
-	told, used := s.servicesNow(), 0
+	told, exchange := s.servicesNow(), "takes"+s.arrow()+"answers"
+	names, exchanges := len("service"), ansi.StringWidth(exchange)
 	for _, v := range list {
-		used = max(used, ansi.StringWidth(v.Name)+ansi.StringWidth(s.exchangeText(v.Name)))
+		names, exchanges = max(names, ansi.StringWidth(v.Name)), max(exchanges, ansi.StringWidth(s.exchangeText(v.Name)))
 	}
-	about := max(78-used-len("pattern")-6, 24)
-	t.add("service", "pattern", "takes"+s.arrow()+"answers", "about")
+	about := max(columns-names-len("pattern")-exchanges-6, 24)
+	t.add("service", "pattern", exchange, "about")
 	for _, v := range list {
 		doc := told[v.Name].Doc
 		if v.Origin != "server" {
@@ -168,7 +169,7 @@ func (s *Session) sightings(list []serviceJSON) string {
 }
 
 // describeService is all that is known of one service.
-func (s *Session) describeService(v serviceJSON) string {
+func (s *Session) describeService(v serviceJSON, columns int) string {
 	told, served := s.servicesNow()[v.Name]
 	kind := s.kindOf(v.Name)
 	var t table
@@ -202,7 +203,7 @@ func (s *Session) describeService(v serviceJSON) string {
 		by = "rpc"
 	}
 	t.add("known by", by)
-	return wrapLast(t.String(), 78)
+	return wrapLast(t.String(), columns)
 }
 
 // wrapLast breaks the lines of a table of two columns below their second column.

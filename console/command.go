@@ -68,7 +68,7 @@ func (c *command) flag(name string) *flag {
 
 // builtin is the whole table, in the order of help.
 func builtin() []*command {
-	return slices.Concat(linkCommands(), callCommands(), streamCommands(), typeCommands(), serviceCommands(), journalCommands(), diffCommands(), wireCommands(), watchCommands(), expectCommands(), copyCommands(), exportCommands(), consoleCommands())
+	return slices.Concat(linkCommands(), peerCommands(), topCommands(), callCommands(), streamCommands(), benchCommands(), typeCommands(), serviceCommands(), journalCommands(), diffCommands(), wireCommands(), watchCommands(), expectCommands(), copyCommands(), exportCommands(), consoleCommands())
 }
 
 // find returns the command of that name or alias, nil if there is none.

@@ -126,6 +126,16 @@ func (s *Session) flagValues(f *flag) []Offer {
 	switch f.name {
 	case "proto":
 		return offersOf(protocols, " ", "")
+	case "n":
+		return offersOf([]string{"1000 ", "100000 "}, "", "")
+	case "c":
+		return offersOf([]string{"1 ", "16 ", "50 "}, "", "")
+	case "d", "warmup":
+		return offersOf([]string{"3s ", "10s ", "1m "}, "", "")
+	case "rate":
+		return offersOf([]string{"100 ", "2000 "}, "", "")
+	case "max-p99":
+		return offersOf([]string{"1ms ", "10ms ", "100ms "}, "", "")
 	case "timeout", "slow":
 		return offersOf([]string{"50ms ", "1s ", "10s ", "off "}, "", "")
 	case "of":
@@ -188,6 +198,8 @@ func serves(command string, k Kind) bool {
 		return k != KindCast
 	case "stream", "upload", "chat":
 		return command == k.String()
+	case "bench":
+		return k == KindCall
 	}
 	return true
 }

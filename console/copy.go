@@ -93,7 +93,8 @@ func (s *Session) copyShell(e *Entry) (string, error) {
 	if !clean(e.Type) {
 		return "", &Error{Exit: ExitUsage, Message: "the name of the type cannot be written in a shell", Hint: fmt.Sprintf("rerun %d calls it again", e.Number)}
 	}
-	words := []string{"rpckids-console", "-a", s.targetOf(e), e.Kind.String(), e.Type}
+	words := append([]string{"rpckids-console", "-a", s.targetOf(e)}, s.optionsNow().Security.flags()...)
+	words = append(words, e.Kind.String(), e.Type)
 	input := ""
 	if e.Kind.gives() {
 		items, err := s.itemsGiven(e)

@@ -116,7 +116,7 @@ func sameJSON(a, b []byte) bool {
 // checkedWith type-checks programs against what is compiled of this module.
 func checkedWith(t *testing.T) func(name, text string) error {
 	t.Helper()
-	paths := []string{"context", "encoding/json", "fmt", "log", "slices", "time", "github.com/rpckids/rpckids/rpcclient"}
+	paths := []string{"context", "crypto/tls", "crypto/x509", "os", "encoding/json", "fmt", "log", "slices", "time", "github.com/rpckids/rpckids/rpcclient"}
 	out, err := exec.CommandContext(t.Context(), "go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}"}, paths...)...).Output()
 	if err != nil {
 		t.Skipf("go list: %v", err)

@@ -21,7 +21,7 @@ func (s *Session) copyGo(e *Entry) (string, error) {
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// Command %s makes one %s of %s, as #%d of an rpckids console did.\npackage main\n\nimport (\n", commandName(e.Type), e.Kind, Printable(e.Type), e.Number)
-	for _, path := range []string{"context", "encoding/json", "fmt", "log", "slices", "time", "", "github.com/rpckids/rpckids/rpcclient"} {
+	for _, path := range []string{"context", "crypto/tls", "crypto/x509", "encoding/json", "fmt", "log", "os", "slices", "time", "", "github.com/rpckids/rpckids/rpcclient"} {
 		if path == "" {
 			b.WriteByte('\n')
 		} else if p.imports[path] {
@@ -55,10 +55,40 @@ type program struct {
 	types   string
 }
 
+// secure writes what TLS and a token need before the client is made, and returns what the client then takes besides its target.
+func (p *program) secure(b *strings.Builder) (argument string) {
+	o := p.s.optionsNow()
+	sec := o.Security
+	if !sec.TLS && sec.Token == "" {
+		return ""
+	}
+	fields := ""
+	if sec.TLS {
+		p.imports["crypto/tls"] = true
+		b.WriteString("secure := new(tls.Config)\n")
+		fields = "TLS: secure"
+	}
+	if sec.CA != "" {
+		p.imports["crypto/x509"], p.imports["os"] = true, true
+		fmt.Fprintf(b, "authority, err := os.ReadFile(%s)\nif err != nil {\nreturn err\n}\nsecure.RootCAs = x509.NewCertPool()\nsecure.RootCAs.AppendCertsFromPEM(authority)\n", strconv.Quote(sec.CA))
+	}
+	if sec.Cert != "" {
+		fmt.Fprintf(b, "pair, err := tls.LoadX509KeyPair(%s, %s)\nif err != nil {\nreturn err\n}\nsecure.Certificates = []tls.Certificate{pair}\n", strconv.Quote(sec.Cert), strconv.Quote(or(sec.Key, sec.Cert)))
+	}
+	if sec.Token != "" {
+		p.imports["os"] = true
+		fields = strings.TrimPrefix(fields+`, Token: os.Getenv("RPCKIDS_TOKEN")`, ", ")
+		if !sec.TLS {
+			fields += ", TokenPlain: true"
+		}
+	}
+	return ", &rpcclient.Config{" + fields + "}"
+}
+
 func (p *program) body() (string, error) {
 	var b strings.Builder
 	p.context(&b)
-	fmt.Fprintf(&b, "client, err := rpcclient.Dial(ctx, %s)\nif err != nil {\nreturn err\n}\ndefer client.Close()\n\n", strconv.Quote(p.s.targetOf(p.e)))
+	fmt.Fprintf(&b, "client, err := rpcclient.Dial(ctx, %s%s)\nif err != nil {\nreturn err\n}\ndefer client.Close()\n\n", strconv.Quote(p.s.targetOf(p.e)), p.secure(&b))
 	typ := strconv.Quote(p.e.Type)
 	payload := "nil"
 	if p.e.Payload != nil {

@@ -23,6 +23,7 @@ const (
 	ExitServer      Exit = 6 // the server reported an error
 	ExitType        Exit = 7 // payload or reply does not fit the type
 	ExitExpect      Exit = 8 // an expect failed
+	ExitBench       Exit = 9 // a bench missed its limit
 	ExitInterrupted Exit = 130
 )
 
@@ -53,11 +54,12 @@ func (e *Error) CaretWithin(most int) string {
 	if e.Line == "" {
 		return ""
 	}
-	at := min(max(e.At, 0), len(e.Line))
-	if text := strings.TrimRight(e.Line[:at], " \t\r\n"); strings.TrimSpace(e.Line[at:]) == "" && strings.Contains(e.Line[len(text):at], "\n") {
+	line := Hushed(e.Line)
+	at := min(max(e.At, 0), len(line))
+	if text := strings.TrimRight(line[:at], " \t\r\n"); strings.TrimSpace(line[at:]) == "" && strings.Contains(line[len(text):at], "\n") {
 		at = len(text) // what is missing at the end is missing after the last thing written
 	}
-	before, after := e.Line[:at], e.Line[at:]
+	before, after := line[:at], line[at:]
 	if i := strings.LastIndexByte(before, '\n'); i >= 0 {
 		before = before[i+1:]
 	}
@@ -94,6 +96,8 @@ func (e *Error) Status() string {
 		return "type_mismatch"
 	case ExitExpect:
 		return "expect_failed"
+	case ExitBench:
+		return "limit_missed"
 	case ExitInterrupted:
 		return "canceled"
 	case ExitServer:

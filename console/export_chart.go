@@ -44,7 +44,7 @@ type latencyChart struct {
 func newLatencyChart(t *Timing) *latencyChart {
 	points := slices.Clone(t.Points)
 	slices.SortStableFunc(points, func(a, b Point) int { return a.At.Compare(b.At) })
-	top := step125(typical(points))
+	top := Step125(max(typical(points), 1))
 	first, last := points[0].At, points[len(points)-1].At
 	c := &latencyChart{First: clock(first), Last: clock(last), Scale: "0 – " + partText(top, false)}
 	span := float64(last.Sub(first))
@@ -105,18 +105,6 @@ func goodTimes(points []Point) []time.Duration {
 	return good
 }
 
-// step125 returns the smallest of 1, 2, 5, 10, 20, 50 ... that is at least d; 1 for nothing.
-func step125(d time.Duration) time.Duration {
-	for p := time.Duration(1); p > 0 && p < math.MaxInt64/10; p *= 10 {
-		for _, m := range []time.Duration{1, 2, 5} {
-			if p*m >= d {
-				return p * m
-			}
-		}
-	}
-	return d
-}
-
 // bin is a row of a histogram.
 type bin struct {
 	Y, Width float64
@@ -146,9 +134,9 @@ func newHistogramChart(t *Timing) *histogramChart {
 		return nil
 	}
 	low, high := good[0], good[(len(good)-1)*95/100]
-	step := step125(max((high-low)/binRows, high/200, 1)) // finer steps would tell calls apart that are alike
+	step := Step125(max((high-low)/binRows, high/200, 1)) // finer steps would tell calls apart that are alike
 	for high >= low/step*step+binRows*step {
-		step = step125(step + 1)
+		step = Step125(step + 1)
 	}
 	start := low / step * step
 	counts := make([]int, min(int((high-start)/step)+2, binRows)) // the last one takes what is far out
@@ -195,7 +183,7 @@ func newPercentileChart(t *Timing) *percentileChart {
 	if t.Calls-t.Failed < fewCalls {
 		return nil
 	}
-	top := step125(t.Max)
+	top := Step125(max(t.Max, 1))
 	c := &percentileChart{Scale: "0 – " + partText(top, false)}
 	const left, right = 28.0, chartWidth - 28
 	for i, q := range []struct {

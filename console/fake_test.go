@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,13 +17,18 @@ import (
 
 // fake is a Backend whose figures are fixed, so that what is printed can be compared.
 type fake struct {
-	target string
-	state  LinkState
-	closed atomic.Bool
-	asked  atomic.Int32 // for its services
-	proto  string       // what it was asked to speak
-	mu     sync.Mutex   // protects the fields below
-	got    []Request
+	target    string
+	state     LinkState
+	closed    atomic.Bool
+	asked     atomic.Int32 // for its services
+	fired     atomic.Int64 // calls for load
+	proto     string       // what it was asked to speak
+	peers     []Peer       // nil: one
+	discovery string
+	health    func(n int) (Health, error) // answer n to how it is, from 1; nil: nobody can tell
+	asks      atomic.Int32                // for that
+	mu        sync.Mutex                  // protects the fields below
+	got       []Request
 }
 
 func fakeDial(_ context.Context, target string, o DialOptions) (Backend, error) {
@@ -103,13 +109,52 @@ func (f *fake) Call(ctx context.Context, r Request) (Reply, error) {
 	return fail(&Error{Exit: ExitServer, Code: "not_found", Message: "no service " + r.Type})
 }
 
+// Fire notes nothing: there are too many.
+func (f *fake) Fire(ctx context.Context, r Request) error {
+	switch r.Type {
+	case "fib", "exp", "busy", "nope":
+		f.fired.Add(1)
+		time.Sleep(time.Millisecond)
+	}
+	switch r.Type {
+	case "fib", "exp":
+		return nil
+	case "flaky":
+		if f.fired.Add(1)%4 > 0 {
+			return nil
+		}
+		return &Error{Exit: ExitServer, Code: "resource_exhausted", Message: "too many calls\x1b[2J"}
+	}
+	_, err := (&fake{target: f.target}).Call(ctx, r)
+	return err
+}
+
 func (f *fake) Cast(_ context.Context, r Request) (Reply, error) {
 	f.note(r)
 	return Reply{Trace: Trace{RequestID: "00c0ffee", Server: "127.0.0.1:8888", Attempts: 1, RTT: 18 * time.Microsecond, Client: 18 * time.Microsecond, Out: make([]byte, 65)}}, nil
 }
 
 func (f *fake) Stats() Stats {
-	return Stats{Target: f.target, Server: "127.0.0.1:8888", State: f.state, Protocol: map[bool]string{false: "v1", true: "v2"}[f.modern()], Ours: f.modern() || strings.HasPrefix(f.target, "ours"), Attempt: 2, Sent: 124113, Received: 5, Reconnects: 1, LastError: "reset\x1b"}
+	servers, up := len(f.peers), CountUp(f.peers)
+	return Stats{Servers: servers, Up: up, Discovery: f.discovery, Target: f.target, Server: "127.0.0.1:8888", State: f.state, Protocol: map[bool]string{false: "v1", true: "v2"}[f.modern()], Ours: f.modern() || strings.HasPrefix(f.target, "ours"), Attempt: 2, Sent: 124113, Received: 5, Reconnects: 1, LastError: "reset\x1b"}
+}
+
+func (f *fake) Peers() []Peer {
+	if f.peers != nil {
+		return slices.Clone(f.peers)
+	}
+	return []Peer{{Address: "127.0.0.1:8888", State: PeerUp, Protocol: map[bool]string{false: "v1", true: "v2"}[f.modern()], Conns: 1, Calls: 3, Latency: 377 * time.Microsecond, Share: 1}}
+}
+
+func (f *fake) Health(ctx context.Context) (Health, error) {
+	n := f.asks.Add(1)
+	switch {
+	case ctx.Err() != nil:
+		return Health{}, ctx.Err()
+	case f.health != nil:
+		return f.health(int(n))
+	}
+	return Health{}, &Error{Exit: ExitServer, Code: "unimplemented", Message: "the peer has not shown that it is an rpckids server"}
 }
 
 func (f *fake) Close() error { f.closed.Store(true); return nil }

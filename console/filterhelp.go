@@ -8,8 +8,9 @@ const filterText = `A line may end in a filter: jq, to the end of the line.
   history failed | map(.type) | unique
   services | .[].name
 
-After a call the filter gets the reply, after history, show, services, diff and
-wire what -o json prints. Its values are shown in place of that, one a line.
+After a call the filter gets the reply; after history, show, services, bench,
+peers, top, diff and wire what -o json prints. Its values are shown in place of
+that, one a line.
 "expect JQ" fails with exit code 8 unless the values are neither false nor null.
 
   $last, $128      the last reply before the call, the reply of call 128

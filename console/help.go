@@ -116,6 +116,7 @@ var exitCodes = []struct {
 	{ExitServer, "the server reported an error"},
 	{ExitType, "payload or reply does not fit its type"},
 	{ExitExpect, "an `expect` failed"},
+	{ExitBench, "a `bench` missed its limit"},
 	{ExitInterrupted, "interrupted (143 on SIGTERM)"},
 }
 

@@ -30,10 +30,10 @@ func (h *History) Lines() []string {
 	return slices.Clone(h.lines)
 }
 
-// Add appends a line that was typed. Lines of JSON become one line; an empty line or a repetition of the last one is not kept, and a line that
-// holds a token is kept in memory only.
+// Add appends a line that was typed. Lines of JSON become one line; an empty line or a repetition of the last one is not kept. Of a token only its
+// length is kept.
 func (h *History) Add(line string) {
-	line = OneLine(line)
+	line = Hushed(OneLine(line))
 	if line == "" {
 		return
 	}
@@ -46,7 +46,7 @@ func (h *History) Add(line string) {
 	if len(h.lines) >= 2*historyKeep {
 		h.lines = slices.Clone(h.lines[len(h.lines)-historyKeep:])
 	}
-	if h.appendLine != nil && h.err == nil && !secret(line) {
+	if h.appendLine != nil && h.err == nil {
 		h.err = h.appendLine(line)
 	}
 }
@@ -68,6 +68,3 @@ func OneLine(command string) string {
 	}
 	return strings.Join(parts, " ")
 }
-
-// secret says whether a line holds something that must not be written to a file.
-func secret(line string) bool { return strings.Contains(line, "--token") }

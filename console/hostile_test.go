@@ -55,6 +55,11 @@ func (r *rude) Services(context.Context) ([]Service, error) {
 	return []Service{{Name: r.text, ReplyType: r.text, Pattern: "upload", Request: r.quoted(), Reply: json.RawMessage(`{}`)}}, nil
 }
 
+func (r *rude) Health(context.Context) (Health, error) {
+	return Health{Server: r.text, Status: r.text, Name: r.text, Go: r.text, Protocols: []string{r.text, r.text}, Refusals: map[string]uint64{r.text: 1 << 63}, Connections: -1 << 63,
+		Limit: -1, InFlight: 1 << 62, Calls: 1<<64 - 1, BytesIn: 1<<64 - 1, Uptime: -1}, nil
+}
+
 // TestHostileServer sees what every command prints of a server that wants the terminal: lines of text, with every control character shown as an escape.
 func TestHostileServer(t *testing.T) {
 	var controls strings.Builder
@@ -79,7 +84,7 @@ func TestHostileServer(t *testing.T) {
 				var out bytes.Buffer
 				p := &Printer{Out: &out, Err: &out, Format: Format(format), Terminal: true}
 				for _, line := range []string{"connect rude:8888", "status", "services", "services a", "watch .n", "call fib 1 --no-check", "call bare 1 --no-check", "call fails 1 --no-check",
-					"stream ticks 1 --no-check", "upload sum 1 2 --no-check", "diff 1 2", "wire 1", "wire 2", "show 1", "history", "rerun 3", "watch", "rpc", "timeouts", "status"} {
+					"stream ticks 1 --no-check", "upload sum 1 2 --no-check", "diff 1 2", "wire 1", "wire 2", "show 1", "history", "rerun 3", "watch", "rpc", "timeouts", "top -n 2 --every 100ms", "top -n 1", "status"} {
 					r, err := s.ExecTalk(t.Context(), line, p.Talk())
 					if err := p.Print(r, err); err != nil {
 						t.Fatalf("%s: %v", line, err)

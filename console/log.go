@@ -85,7 +85,7 @@ func (l *Log) command(line string, r Result, err error) {
 	case err != nil && r.Entry != nil:
 		l.add(EventFailed, time.Now(), fmt.Sprintf("#%d %s: %v", r.Entry.Number, r.Entry.Type, err))
 	case err != nil:
-		l.add(EventFailed, time.Now(), glimpse([]byte(line), 60)+": "+err.Error())
+		l.add(EventFailed, time.Now(), glimpse([]byte(Hushed(line)), 60)+": "+err.Error())
 	case r.Notice:
 		l.add(EventNotice, time.Now(), r.Text)
 	}

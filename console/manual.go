@@ -114,7 +114,7 @@ func manualExits(b *strings.Builder) {
 func manualOutput(b *strings.Builder) {
 	b.WriteString("\n## Output\n\n| `-o` | standard output | standard error |\n| --- | --- | --- |\n" +
 		"| `text` | values, for people | the line about each call, hints, notices, errors |\n" +
-		"| `json` | one JSON value on one line per command, failures too; of a stream one object whose list grows as items come | notices, and the text of `help` |\n" +
+		"| `json` | one JSON value on one line per command, failures too; of a stream one object whose list grows as items come; of `top` one for each answer | notices, and the text of `help` |\n" +
 		"| `jsonl` | as `json`, but a list is one line per element, and each item of a stream a line as soon as it comes | as `json` |\n" +
 		"| `raw` | the payload of the reply, byte for byte, and a line end; so for each item of a stream | errors |\n\n" +
 		"64-bit integers are exact. What is not known is left out, never 0 or null (but see service). New fields may be added; those below keep their name and meaning.\n" +
@@ -180,10 +180,14 @@ var jsonKinds = []jsonKind{
 	{"setting", "`set` prints a list of them, `set NAME` one. `origin` is `flag`, `env`, `set` or `default`.", otherShapes["set timeout"], []jsonExample{
 		{"set timeout", `{"kind":"setting","name":"timeout","value":"5s","origin":"default"}`},
 	}},
-	{"status", "`state` is `not connected`, `connected`, `idle` or `reconnecting`; `rpckids` says that the server has shown to be one of ours; `dropped` counts replies that nobody waited for.", otherShapes["status"], []jsonExample{
+	{"status", "`state` is `not connected`, `connected`, `idle` or `reconnecting`; `rpckids` says that the server has shown to be one of ours; `dropped` counts replies that nobody waited for. `servers` is how many servers the target stands for, where that is known, `up` how many of them calls may go to, `discovery` why the last look-up of the target failed.", otherShapes["status"], []jsonExample{
 		{"status", `{"kind":"status","state":"connected","target":"localhost:8888","server":"127.0.0.1:8888","protocol":"v1","rpckids":false,"sent":124113,"received":5,"dropped":0,"reconnects":1,"last_error":"connection reset by peer","running":0,"ok":1,"cast":1,"failed":1}`},
 	}},
-	expectKind, diffKind, wireKind, watchKind, copyKind,
+	{"peer", "`peers` prints a list of them. `state` is `idle`, `connecting`, `up`, `down`, `ejected`, `probing` or `draining`; `share` is of the calls of the last ten seconds, from 0 to 1; " +
+		"`back_ns` is until one that is out is tried again; `lab` is what `peer` did to it.", fieldLines(strings.TrimPrefix(otherShapes["peers"], "[]")), []jsonExample{
+		{"peers", `[{"kind":"peer","number":1,"address":"127.0.0.1:8888","state":"up","protocol":"v1","conns":1,"share":1,"latency_ns":377000,"pending":0,"calls":3,"failures":0,"ejections":0}]`},
+	}},
+	topKind, benchKind, expectKind, diffKind, wireKind, watchKind, copyKind,
 	{"session", sessionText, fieldLines(sessionShape), nil},
 }
 
@@ -197,7 +201,9 @@ var otherShapes = map[string]string{
 		`origin:string, ok:int, cast:int, failed:int}`,
 	"set":         `[]{kind:string, name:string, value:string, origin:string}`,
 	"set timeout": `{kind:string, name:string, value:string, origin:string}`,
-	"status": `{kind:string, state:string, target?:string, server?:string, protocol?:string, rpckids:bool, up_ns?:int64, sent:uint64, received:uint64, ` +
+	"peers": `[]{kind:string, number:int, address:string, state:string, protocol?:string, conns:int, share:float64, latency_ns?:int64, pending:int, calls:uint64, failures:uint64, ` +
+		`ejections:uint64, back_ns?:int64, last_error?:string, lab?:string}`,
+	"status": `{kind:string, state:string, target?:string, server?:string, servers?:int, up?:int, discovery?:string, protocol?:string, rpckids:bool, up_ns?:int64, sent:uint64, received:uint64, ` +
 		`dropped:uint64, reconnects:uint64, last_error?:string, running:int, ok:int, cast:int, failed:int, version?:string}`,
 }
 

@@ -33,6 +33,15 @@ func Duration(d time.Duration, ascii bool) string {
 	return strconv.Itoa(int(d.Round(24*time.Hour)/(24*time.Hour))) + " d"
 }
 
+// DurationCell is Duration in seven cells: the number ends in the fourth, its unit begins in the sixth.
+func DurationCell(d time.Duration, ascii bool) string {
+	number, unit, _ := strings.Cut(Duration(d, ascii), " ")
+	if n := len([]rune(unit)); n <= 2 {
+		return strings.Repeat(" ", max(4-len(number), 0)) + number + " " + unit + strings.Repeat(" ", 2-n)
+	}
+	return strings.Repeat(" ", max(7-len(number)-len(unit), 0)) + number + unit // "min" takes the space before it
+}
+
 // threeDigits writes v with as many decimals as three digits allow; ok is false when it rounds to four digits and wants the next unit.
 func threeDigits(v float64, whole bool) (text string, ok bool) {
 	switch {

@@ -174,11 +174,41 @@ func TestTarget(t *testing.T) {
 		"h:http":               "",
 		"a:1:2":                "",
 		"a:1,":                 "",
+		",a:1":                 "",
+		"[::1":                 "",
+		"[[::1]]":              "",
+		"unix:///s,:2":         "unix:///s,localhost:2",
+		":2,unix:///s":         "localhost:2,unix:///s",
+		"rpckids://h:1,:2":     "h:1,localhost:2",
+		":1,rpckids://h":       "localhost:1,h:8888",
+		"etcd:///a:1:2":        "etcd:///a:1:2",
 		"user@h:1":             "",
 	} {
 		got, err := parseTarget(in)
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("parseTarget(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
+// A caret stands below what is wrong in a list, not below its beginning.
+func TestTargetPlace(t *testing.T) {
+	s := NewSession(Config{Dial: fakeDial})
+	defer s.Close()
+	for _, tt := range []struct{ line, bad, want string }{
+		{"connect a:1,b:99999,c:3", "b:99999", `"b:99999" is not an address: a port is a number from 1 to 65535`},
+		{"connect rpckids://a:1,b:x", "b:x", `"b:x" is not an address: a port is a number from 1 to 65535`},
+		{"connect a:1,b:2:3", "b:2:3", `"b:2:3" is not an address: it has more than one colon`},
+		{"connect a:1,,b:2", ",b:2", "an address is missing in the list"},
+		{"connect unix:///s,u@b:2", "u@b:2", `"u@b:2" is not an address`},
+	} {
+		_, err := s.Exec(t.Context(), tt.line)
+		e, _ := errors.AsType[*Error](err)
+		if e == nil || e.Message != tt.want || e.Line != tt.line || e.At != strings.LastIndex(tt.line, tt.bad) || e.Exit != ExitUsage {
+			t.Errorf("%s: got %+v", tt.line, e)
+		}
+		if h := s.Check(tt.line + " "); h.State != HintBad || h.At != strings.LastIndex(tt.line, tt.bad) {
+			t.Errorf("%s while typing: got %+v", tt.line, h)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func (f *Filter) result(ctx context.Context, r Result) (Result, error) {
 	if r.Values, err = f.run(ctx, input, call); err != nil {
 		return r, err
 	}
-	r.Notice = false
+	r.Notice, r.Bench = false, nil
 	lines := make([]string, len(r.Values))
 	for i, v := range r.Values {
 		lines[i] = PrintableJSON(v)

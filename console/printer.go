@@ -39,13 +39,81 @@ type Printer struct {
 	ASCII    bool // "us" for "µs"
 	Terminal bool // Out is a terminal: FormatRaw is made printable
 
+	Live func() (columns, rows int) // the size of the terminal that Err is, for what is written over again and again; nil: nothing is
+
 	line int  // of the script that runs, for errors; 0: none
 	list bool // FormatJSON has begun the list of a stream's items
+	over int  // lines above the cursor that the next picture of a server is written over
+	tops int  // pictures of a server that were written
 }
 
 // Talk shows items as they come, each in one write: a line of text, with FormatJSONL an object of kind item. FormatJSON begins the one object of the stream, which Print
 // ends, so that an endless stream takes no memory.
-func (p *Printer) Talk() Talk { return Talk{Item: p.item} }
+func (p *Printer) Talk() Talk {
+	t := Talk{Item: p.item, Top: p.top, Live: p.Live != nil && p.Terminal && p.Format == FormatText}
+	if p.Live != nil {
+		t.Bench = p.bench
+	}
+	if p.Terminal {
+		t.Columns = 78
+	}
+	if p.Terminal && p.Live != nil {
+		columns, _ := p.Live()
+		t.Columns = columns - 2
+	}
+	return t
+}
+
+// bench writes how far a bench is over what it wrote before, and takes that away at the end.
+func (p *Printer) bench(b Bench) {
+	line := ""
+	if b.Running {
+		columns, _ := p.Live()
+		line = b.Line(columns-3, p.ASCII) // the terminal may write ^C behind it
+	}
+	_, _ = io.WriteString(p.Err, "\r\x1b[K"+line) // that it cannot is no reason to stop
+}
+
+// top writes how a server is: one object a line, or a table below the one before, or, where the terminal can do it, over that.
+func (p *Printer) top(t Top) error {
+	var text string
+	switch live := p.Live != nil && p.Terminal && p.Format == FormatText; {
+	case p.Format == FormatJSON || p.Format == FormatJSONL:
+		return p.object(newTopJSON(&t))
+	case live:
+		text = p.overwrite(&t)
+	default:
+		text = t.Text(p.ASCII) + "\n"
+		if p.tops > 0 {
+			text = "\n" + text
+		}
+	}
+	p.tops++
+	if _, err := io.WriteString(p.Out, text); err != nil {
+		return &Error{Exit: ExitInternal, Message: "the table cannot be written: " + err.Error(), Cause: err}
+	}
+	return nil
+}
+
+// overwrite is what puts a table over the one before; the one that is done is taken away, and stands in the result.
+func (p *Printer) overwrite(t *Top) string {
+	var b strings.Builder
+	if p.over > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", p.over)
+	}
+	b.WriteByte('\r')
+	p.over = 0
+	if !t.Done {
+		columns, rows := p.Live()
+		lines := t.Lines(columns-1, rows-2, p.ASCII)
+		for _, l := range lines {
+			b.WriteString("\x1b[K" + l + "\n")
+		}
+		p.over = len(lines)
+	}
+	b.WriteString("\x1b[J")
+	return b.String()
+}
 
 func (p *Printer) item(e Entry, it Item) error {
 	var err error
@@ -174,6 +242,9 @@ func (p *Printer) printJSON(r Result, err error) error {
 		return p.values(r.Value)
 	}
 	e := explain(err)
+	if b, ok := r.Value.(*benchJSON); ok {
+		return p.object(b.failed(e, p.line))
+	}
 	if !ok {
 		f := newFaultJSON(e)
 		f.Line = p.line

@@ -14,6 +14,12 @@ type Result struct {
 	// Diff is what differs, line by line, where calls were compared; nil otherwise. Text holds it, too, with signs in place of colours.
 	Diff []DiffLine
 
+	// Bench is what a bench came to, also one that was interrupted or missed its limit; nil otherwise. Text holds it, too.
+	Bench *Bench
+
+	// Top is how a server is, as `top` found it last; nil otherwise. Text holds it, too, unless Talk.Top has shown it.
+	Top *Top
+
 	// Values are what the filter of the line made of the reply, each JSON and untrusted; nil without a filter. Text holds them, too, and faces show it in
 	// place of the reply of Entry.
 	Values []json.RawMessage

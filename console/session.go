@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"sync"
+	"sync/atomic"
 )
 
 // DefaultAddr is where a bare connect goes.
@@ -25,6 +26,8 @@ type Config struct {
 	Stdin    io.Reader          // what the payload "-" reads, until the end: it should end with the command's context; nil where standard input is taken, as at a prompt or in a script
 	ASCII    bool               // texts use "us" instead of "µs"; the setting "box" wins over it
 	Version  string             // of the program, shown by status
+	Security Security           // of connections, unless connect says otherwise
+	Lab      Lab                // servers under the hand of the console, for the command peer; nil for none. It stays its owner's to close
 }
 
 // Session is one person at the console: a connection, the types they registered, their settings and the journal of what they called.
@@ -39,13 +42,16 @@ type Session struct {
 	stop     context.CancelCauseFunc
 	running  sync.WaitGroup // commands
 	pins     watches
+	bench    atomic.Pointer[Bench] // the newest, as it is shown
+	benching atomic.Bool
 
 	mu       sync.Mutex // protects the fields below
 	closed   bool
-	backend  Backend // nil: not connected
-	target   string  // of the backend, or of the last one
-	proto    string  // what it was asked to speak
-	previous string  // what `connect -` goes back to
+	backend  Backend     // nil: not connected
+	target   string      // of the backend, or of the last one
+	options  DialOptions // how it was made
+	previous string      // what `connect -` goes back to
+	before   DialOptions // how that was made
 	types    map[string]registered
 	seen     map[string]seen
 	hinted   map[string]bool // reply types whose rpc line was shown
@@ -53,6 +59,8 @@ type Session struct {
 
 	catalogue catalogue          // what the server of backend offers, as far as it told
 	quiet     context.CancelFunc // ends the question for it
+
+	monitors map[*Monitor]bool // that are open
 
 	recognized bool // the question was asked again, since the server has shown to be one of ours
 }
@@ -141,14 +149,15 @@ func (s *Session) Close() error {
 	s.mu.Unlock()
 	s.stop(errClosing)
 	s.running.Wait()
-	if b := s.swap(nil, "", ""); b != nil {
+	s.closeMonitors()
+	if b := s.swap(nil, "", DialOptions{}); b != nil {
 		return b.Close()
 	}
 	return nil
 }
 
 // swap makes b the connection and returns the one before; the caller closes it.
-func (s *Session) swap(b Backend, target, proto string) (old Backend) {
+func (s *Session) swap(b Backend, target string, o DialOptions) (old Backend) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, s.backend = s.backend, b
@@ -161,20 +170,20 @@ func (s *Session) swap(b Backend, target, proto string) (old Backend) {
 		s.quiet()
 		s.quiet = nil
 	}
-	if b != nil {
-		s.proto = proto
-	}
 	if target != "" && target != s.target {
-		s.previous, s.target = s.target, target
+		s.previous, s.before, s.target = s.target, s.options, target
+	}
+	if b != nil {
+		s.options = o
 	}
 	return old
 }
 
-// protocolNow is what the connection, or the last one, was asked to speak.
-func (s *Session) protocolNow() string {
+// optionsNow is how the connection, or the last one, was made.
+func (s *Session) optionsNow() DialOptions {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.proto
+	return s.options
 }
 
 // link returns the connection, nil when there is none, and its target.
@@ -210,8 +219,10 @@ func (s *Session) Prompt() string {
 	if b == nil {
 		return "(not connected)"
 	}
-	target = shorten(Printable(target), 40)
-	switch st := b.Stats(); st.State {
+	st := b.Stats()
+	st.Target = target
+	target = st.Label()
+	switch st.State {
 	case Idle:
 		return target + " (idle, will reconnect)"
 	case Reconnecting:

@@ -255,10 +255,10 @@ func TestHistoryInMemory(t *testing.T) {
 	fail = true
 	h.Add("help")
 	h.Add("quit")
-	if got, want := fmt.Sprint(h.Lines()), "[old status connect x --token t help quit]"; got != want {
+	if got, want := fmt.Sprint(h.Lines()), "[old status connect x --token * help quit]"; got != want {
 		t.Errorf("lines %s, want %s", got, want)
 	}
-	if got := fmt.Sprint(kept); got != "[status]" || h.Err() == nil {
+	if got := fmt.Sprint(kept); got != "[status connect x --token *]" || h.Err() == nil {
 		t.Errorf("kept %s, error %v", got, h.Err())
 	}
 	for i := range 3 * historyKeep {

@@ -2,7 +2,6 @@ package dash
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/rpckids/rpckids/console"
@@ -134,7 +133,7 @@ type scale struct {
 const scaleRest = 10 * time.Second
 
 func (s *scale) fit(of string, need int64, now time.Time) {
-	need = step125(need)
+	need = console.Step125(need)
 	switch {
 	case of != s.of || need > s.top:
 		*s = scale{of: of, top: need}
@@ -157,92 +156,12 @@ func typical(values []int64) int64 {
 	return values[(len(values)-1)*95/100]
 }
 
-// step125 returns the smallest of 1, 2, 5, 10, 20, 50 ... that is at least n; 0 for nothing.
-func step125(n int64) int64 {
-	if n <= 0 {
-		return 0
-	}
-	for p := int64(1); p > 0 && p <= 1<<62/10; p *= 10 {
-		for _, m := range []int64{1, 2, 5} {
-			if p*m >= n {
-				return p * m
-			}
-		}
-	}
-	return n
-}
-
-// bucket is a row of a histogram: how many calls took at least From, and less than the next row's.
-type bucket struct {
-	from  time.Duration
-	count int
-	note  string // the percentiles that fall into it
-	open  bool   // the last one: everything from here up
-	mid   bool   // it holds the median
-}
-
-// fewCalls are too few for a rate or a histogram.
-const fewCalls = 5
-
-// buckets sorts good calls into at most n rows of equal steps of 1, 2 or 5; what is far out goes into the last.
-func buckets(bands []console.Band, n int) []bucket {
-	total := 0
-	for _, b := range bands {
-		total += b.Count
-	}
-	if total < fewCalls || n < 2 {
-		return nil
-	}
-	low, high := bands[0].Upto, bandAt(bands, total, 0.95)
-	step := time.Duration(step125(int64(max((high-low)/time.Duration(n), high/200, 1)))) // finer steps would tell calls apart that are alike
-	for high >= low/step*step+time.Duration(n)*step {
-		step = time.Duration(step125(int64(step) + 1))
-	}
-	start := low / step * step
-	rows := make([]bucket, min(int((high-start)/step)+2, n))
-	index := func(d time.Duration) int { return min(int((d-start)/step), len(rows)-1) }
-	for i := range rows {
-		rows[i].from = start + time.Duration(i)*step
-	}
-	for _, b := range bands {
-		rows[index(b.Upto)].count += b.Count
-	}
-	last, most := len(rows)-1, bands[len(bands)-1].Upto
-	rows[last].open = index(most) == last && most >= rows[last].from+step
-	if rows[last].count == 0 {
-		rows = rows[:last]
-	}
-	for _, q := range []int{50, 95, 99} {
-		b := &rows[min(index(bandAt(bands, total, float64(q)/100)), len(rows)-1)]
-		if b.note != "" {
-			b.note += " "
-		}
-		b.note += "p" + strconv.Itoa(q)
-		b.mid = b.mid || q == 50
-	}
-	return rows
-}
-
-// bandAt is the duration that a share of all calls does not exceed, as the percentiles have it.
-func bandAt(bands []console.Band, total int, q float64) time.Duration {
-	rank, seen := max(int(float64(total)*q+0.5), 1), 0
-	for _, b := range bands {
-		if seen += b.Count; seen >= rank {
-			return b.Upto
-		}
-	}
-	if len(bands) == 0 {
-		return 0
-	}
-	return bands[len(bands)-1].Upto
-}
-
 // histogram draws buckets in rows of w cells.
-func histogram(t *theme.Theme, rows []bucket, w int) []*line {
+func histogram(t *theme.Theme, rows []console.Bar, w int) []*line {
 	most := 1
 	notes := 0
 	for _, b := range rows {
-		most, notes = max(most, b.count), max(notes, width(b.note))
+		most, notes = max(most, b.Count), max(notes, width(b.Note))
 	}
 	count := len(console.Count(most))
 	bar := max(w-9-2-count-2-notes, 1)
@@ -250,15 +169,15 @@ func histogram(t *theme.Theme, rows []bucket, w int) []*line {
 	for i, b := range rows {
 		l := &line{}
 		style := &t.Fill
-		if b.mid {
+		if b.Mid {
 			style = &t.Accent
 		}
-		l.put(&t.Muted, durationCell(b.from, t.ASCII))
-		if b.open {
+		l.put(&t.Muted, durationCell(b.From, t.ASCII))
+		if b.Open {
 			l.put(&t.Muted, "+")
 		}
-		l.until(&t.Text, 9).put(style, barOf(t, b.count, most, bar)).until(&t.Text, 9+bar+1)
-		l.right(&t.Text, console.Count(b.count), 9+bar+1+count).until(&t.Text, 9+bar+1+count+2).put(&t.Muted, b.note)
+		l.until(&t.Text, 9).put(style, barOf(t, b.Count, most, bar)).until(&t.Text, 9+bar+1)
+		l.right(&t.Text, console.Count(b.Count), 9+bar+1+count).until(&t.Text, 9+bar+1+count+2).put(&t.Muted, b.Note)
 		lines[i] = l
 	}
 	return lines

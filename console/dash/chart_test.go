@@ -65,7 +65,7 @@ func TestSparkline(t *testing.T) {
 
 func TestStep125(t *testing.T) {
 	for _, tc := range [][2]int64{{0, 0}, {1, 1}, {3, 5}, {6, 10}, {398, 500}, {500, 500}, {501, 1000}, {3e9, 5e9}, {math.MaxInt64, math.MaxInt64}} {
-		if got := step125(tc[0]); got != tc[1] {
+		if got := console.Step125(tc[0]); got != tc[1] {
 			t.Errorf("%d: got %d, want %d", tc[0], got, tc[1])
 		}
 	}
@@ -106,29 +106,29 @@ func TestBuckets(t *testing.T) {
 		all = append(all, 300+i)
 	}
 	bands := times(append(all, 310, 90_000)...)
-	rows := buckets(bands, 6)
+	rows := console.Bars(bands, 6)
 	total, mids := 0, 0
 	for i, b := range rows {
-		total += b.count
-		if b.mid {
+		total += b.Count
+		if b.Mid {
 			mids++
 		}
-		if i > 0 && b.from <= rows[i-1].from {
-			t.Errorf("row %d begins at %v after %v", i, b.from, rows[i-1].from)
+		if i > 0 && b.From <= rows[i-1].From {
+			t.Errorf("row %d begins at %v after %v", i, b.From, rows[i-1].From)
 		}
 	}
 	if total != 27 || mids != 1 || len(rows) > 6 {
 		t.Errorf("got %d good calls in %d rows, %d of them with the median: %+v", total, len(rows), mids, rows)
 	}
-	if last := rows[len(rows)-1]; !last.open || last.count == 0 {
+	if last := rows[len(rows)-1]; !last.Open || last.Count == 0 {
 		t.Errorf("what is far out is not in the last row: %+v", last)
 	}
 	for _, n := range []int{0, 1} {
-		if rows := buckets(bands, n); rows != nil {
+		if rows := console.Bars(bands, n); rows != nil {
 			t.Errorf("%d rows: %+v", n, rows)
 		}
 	}
-	if rows := buckets(times(100, 200), 5); rows != nil {
+	if rows := console.Bars(times(100, 200), 5); rows != nil {
 		t.Errorf("two good calls: %+v", rows)
 	}
 }
@@ -143,8 +143,8 @@ func TestBucketsMissNothing(t *testing.T) {
 			continue
 		}
 		sum := 0
-		for _, b := range buckets(j.Spectrum("fib"), 2+n%9) {
-			sum += b.count
+		for _, b := range console.Bars(j.Spectrum("fib"), 2+n%9) {
+			sum += b.Count
 		}
 		if sum != n {
 			t.Fatalf("%d of %d calls", sum, n)

@@ -146,7 +146,7 @@ func (c *charts) throughput(w, h int) []string {
 	for _, b := range c.lower {
 		most = max(most, pace(b))
 	}
-	top := max(c.rate.top, step125(most)) // columns of another width have other peaks
+	top := max(c.rate.top, console.Step125(most)) // columns of another width have other peaks
 	cols := paces(c.lower, top)
 	for i, b := range c.lower {
 		cols[i].failed, cols[i].bad = b.Failed > 0, b.Failed > 0 && b.Failed == b.Count
@@ -194,14 +194,14 @@ func (c *charts) percentiles(w, h int) []string {
 		return p.done()
 	}
 	nines := min(max(math.Log10(float64(good)), 1), 5)
-	top := step125(int64(c.bands[len(c.bands)-1].Upto))
+	top := console.Step125(int64(c.bands[len(c.bands)-1].Upto))
 	cols := make([]pillar, n)
 	for i := range cols {
 		q := 1 - math.Pow(10, -nines*float64(i+1)/float64(n))
 		if i == n-1 {
 			q = 1
 		}
-		cols[i].high = share(int64(bandAt(c.bands, good, q)), top)
+		cols[i].high = share(int64(console.BandAt(c.bands, good, q)), top)
 	}
 	axisLine := (&line{}).until(&t.Text, axis)
 	for _, q := range []float64{0.5, 0.9, 0.99, 0.999, 0.9999} {

@@ -74,11 +74,12 @@ func (m *model) run(options ...tea.ProgramOption) (console.Next, error) {
 	go func() { // ends when stop is called below
 		defer close(fed)
 		defer recovered(func(err error) { p.Send(panicMsg{err}) })
-		feed(ctx, m.session, m.offers, &m.timings.moves, p.Send)
+		feed(ctx, m.session, watching{m.offers, &m.timings.moves, &m.peers.looked, &m.server.due}, p.Send)
 	}()
 	_, err := p.Run()
 	stop()
 	<-fed
+	m.server.close()
 	switch {
 	case m.err != nil:
 		return console.Quit, told(m.err)

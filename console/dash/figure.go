@@ -10,14 +10,8 @@ import (
 
 const durationWidth = 7
 
-// durationCell formats a duration in seven cells: the number ends in the fourth, its unit begins in the sixth.
-func durationCell(d time.Duration, ascii bool) string {
-	number, unit, _ := strings.Cut(console.Duration(d, ascii), " ")
-	if width(unit) > 2 {
-		return blanks(durationWidth-len(number)-width(unit)) + number + unit // "min" takes the space before it
-	}
-	return blanks(4-len(number)) + number + " " + unit + blanks(2-width(unit))
-}
+// durationCell formats a duration in seven cells.
+func durationCell(d time.Duration, ascii bool) string { return console.DurationCell(d, ascii) }
 
 // unknownCell stands for a duration that was not measured: a dash under the last digit.
 const unknownCell = "   -   "

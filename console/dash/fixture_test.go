@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,10 +26,49 @@ var noon = time.Date(2026, 3, 1, 14, 2, 44, 902e6, time.UTC)
 // fake is a backend that answers as the demo server does.
 type fake struct {
 	stats console.Stats
+
+	mu     sync.Mutex     // protects the fields below
+	peers  []console.Peer // nil: nothing is known of them
+	health console.Health // what it says of itself
+	sick   error          // why it does not
+	asked  int            // how often it was
 }
 
-func (f *fake) Stats() console.Stats { return f.stats }
-func (f *fake) Close() error         { return nil }
+func (f *fake) Stats() console.Stats {
+	st := f.stats
+	if list := f.Peers(); list != nil {
+		st.Up = console.CountUp(list)
+	}
+	return st
+}
+
+func (f *fake) Close() error { return nil }
+
+func (f *fake) Peers() []console.Peer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.peers)
+}
+
+func (f *fake) Health(context.Context) (console.Health, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
+	return f.health, f.sick
+}
+
+// feel changes what it says of itself.
+func (f *fake) feel(h console.Health, sick error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.health, f.sick = h, sick
+}
+
+func (f *fake) set(list []console.Peer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.peers = list
+}
 
 func (f *fake) trace(r console.Request) console.Trace {
 	return console.Trace{RequestID: callID, Server: "127.0.0.1:8888", Attempts: 1,
@@ -52,6 +93,15 @@ func (f *fake) Call(ctx context.Context, r console.Request) (console.Reply, erro
 	}
 	rep.Trace.In = message(callID, rep.Type, string(rep.Payload))
 	return rep, nil
+}
+
+func (f *fake) Fire(ctx context.Context, r console.Request) error {
+	select {
+	case <-time.After(time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (f *fake) Cast(_ context.Context, r console.Request) (console.Reply, error) {

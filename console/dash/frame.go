@@ -149,11 +149,11 @@ func (f *frames) tabLine(l *line, p place, pad [2]string, w int) {
 // labels are the texts of the tabs in a border of w cells, each with a space around it.
 func (t tabs) labels(names *[places]string, w int) iter.Seq2[place, string] {
 	all := 0
-	for q := t.first; q <= t.last; q++ {
+	for _, q := range t.from {
 		all += 4 + width(names[q])
 	}
 	return func(yield func(place, string) bool) {
-		for q := t.first; q <= t.last; q++ {
+		for _, q := range t.from {
 			label := " " + strconv.Itoa(int(q)) + " "
 			if q == t.in || all+18 <= w {
 				label += names[q] + " "

@@ -14,6 +14,8 @@ import (
 func (s *scene) hero(w int, first string) []string {
 	p := newPage(w, heroRows)
 	switch e := s.shown; {
+	case s.onBench:
+		s.heroBench(p)
 	case e.Number == 0:
 		s.heroEmpty(p, first)
 	case e.State == console.Running:
@@ -167,11 +169,14 @@ func (s *scene) heroEmpty(p *page, first string) {
 	t := s.theme
 	l := (&line{}).put(&t.Text, " ")
 	switch {
-	case first != "" && p.w >= 60:
+	case first != "" && p.w >= 66:
+		if welcome := " Welcome  press space to type  and enter to run it "; width(welcome)+width(first) > p.w {
+			first = "the first step"
+		}
 		l.put(&t.Strong, "Welcome").put(&t.Text, "  press ").put(&t.Focus, "space").put(&t.Text, " to type ")
 		l.put(&t.Focus, console.Printable(first)).put(&t.Text, " and ").put(&t.Focus, "enter").put(&t.Text, " to run it")
 	case first != "":
-		l.put(&t.Focus, "space").put(&t.Text, " types ").put(&t.Focus, console.Printable(first))
+		l.put(&t.Focus, "space").put(&t.Text, " types ").put(&t.Focus, cut(console.Printable(first), p.w-14, t.Mark.Cut))
 	case s.stats.Target == "":
 		l.put(&t.Strong, "Not connected").put(&t.Text, "  ").put(&t.Focus, "connect localhost:8888").put(&t.Text, " connects")
 	default:

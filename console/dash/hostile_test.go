@@ -92,6 +92,11 @@ func (r *rude) Services(context.Context) ([]console.Service, error) {
 	return []console.Service{{Name: r.text, ReplyType: r.text, Pattern: "upload", Request: r.quoted(), Reply: json.RawMessage(`{}`)}}, nil
 }
 
+func (r *rude) Health(context.Context) (console.Health, error) {
+	return console.Health{Server: r.text, Status: r.text, Name: r.text, Go: r.text, Protocols: []string{r.text}, Refusals: map[string]uint64{r.text: 1 << 63, "x": 2}, Connections: -1 << 63,
+		InFlight: 1 << 62, Limit: -1, Running: 7, Workers: 3, Calls: 1<<64 - 1, BytesIn: 1<<64 - 1, Heap: 1 << 63, Uptime: 1<<63 - 1}, nil
+}
+
 // rudeSession has had such a text in every answer that a server gives.
 func rudeSession(t *testing.T, text string) *console.Session {
 	t.Helper()
@@ -115,30 +120,32 @@ func rudeSession(t *testing.T, text string) *console.Session {
 
 // hostileViews are the places that a text can come to: keys that lead to each pane, page, overlay and box.
 var hostileViews = map[string][]string{
-	"prompt":   nil,
-	"calls":    {"alt+1", "up"},
-	"failed":   {"alt+1", "home", "down", "down"},
-	"zoomed":   {"alt+1", "f"},
-	"filter":   {"alt+1", "/", "a"},
-	"timing":   {"alt+2", "f", "h"},
-	"types":    {"alt+2", "right"},
-	"charts":   {"alt+2", "g"},
-	"result":   {"alt+1", "home", "alt+3", "f"},
-	"items":    {"alt+1", "end", "up", "up", "alt+3", "f"},
-	"search":   {"alt+1", "home", "alt+3", "/", "a", "enter"},
-	"jq":       {"alt+1", "home", "alt+3", "|", ".", "enter"},
-	"jq fails": {"alt+1", "home", "alt+3", "|", "error", "enter"},
-	"diff":     {"alt+1", "end", "d"},
-	"wire":     {"alt+4", "f", "end"},
-	"answer":   {"alt+1", "home", "alt+4", "f", "n", "end"},
-	"log":      {"alt+5", "f"},
-	"palette":  {"f2", "c"},
-	"history":  {"ctrl+r"},
-	"services": {"services", "enter"},
-	"status":   {"status", "enter"},
-	"help":     {"alt+1", "f1"},
-	"edit":     {"alt+1", "end", "e"},
-	"complete": {"call ", "tab"},
+	"prompt":    nil,
+	"calls":     {"alt+1", "up"},
+	"failed":    {"alt+1", "home", "down", "down"},
+	"zoomed":    {"alt+1", "f"},
+	"filter":    {"alt+1", "/", "a"},
+	"timing":    {"alt+2", "f", "h"},
+	"types":     {"alt+2", "right"},
+	"charts":    {"alt+2", "g"},
+	"result":    {"alt+1", "home", "alt+3", "f"},
+	"items":     {"alt+1", "end", "up", "up", "alt+3", "f"},
+	"search":    {"alt+1", "home", "alt+3", "/", "a", "enter"},
+	"jq":        {"alt+1", "home", "alt+3", "|", ".", "enter"},
+	"jq fails":  {"alt+1", "home", "alt+3", "|", "error", "enter"},
+	"diff":      {"alt+1", "end", "d"},
+	"wire":      {"alt+4", "f", "end"},
+	"answer":    {"alt+1", "home", "alt+4", "f", "n", "end"},
+	"log":       {"alt+5", "f"},
+	"server":    {"top", "enter"},
+	"all of it": {"top", "enter", "alt+7", "f"},
+	"palette":   {"f2", "c"},
+	"history":   {"ctrl+r"},
+	"services":  {"services", "enter"},
+	"status":    {"status", "enter"},
+	"help":      {"alt+1", "f1"},
+	"edit":      {"alt+1", "end", "e"},
+	"complete":  {"call ", "tab"},
 }
 
 // TestHostileEverywhere shows hostile texts in every pane, overlay and box: lines keep their width, and only colours of the dashboard itself are between them.

@@ -113,8 +113,8 @@ func (m *model) everywhere(name string) (cmd tea.Cmd, known bool) {
 	case "f6":
 		return m.toggleMouse(), true
 	case "ctrl+o":
-		m.give((m.focus + 1) % atCharts)
-	case "alt+1", "alt+2", "alt+3", "alt+4", "alt+5":
+		m.give(m.around(1, atPrompt))
+	case "alt+1", "alt+2", "alt+3", "alt+4", "alt+5", "alt+6", "alt+7":
 		m.give(atCalls + place(name[4]-'1'))
 	case "esc":
 		m.escape()
@@ -122,6 +122,23 @@ func (m *model) everywhere(name string) (cmd tea.Cmd, known bool) {
 		return nil, false
 	}
 	return nil, true
+}
+
+// around is the next pane, or the one before, of those from first on. Peers and Server are on the way where they have something to tell.
+func (m *model) around(step int, first place) place {
+	v := view{many: m.stats.Servers > 1, ours: m.stats.Ours}
+	p := m.focus
+	for {
+		switch p += place(step); {
+		case p < first:
+			p = atServer
+		case p > atServer:
+			p = first
+		}
+		if v.offers(p) {
+			return p
+		}
+	}
 }
 
 // escape closes what is open in a pane, or goes back to the prompt; there it takes away what stands under the line.
@@ -202,9 +219,9 @@ func (m *model) promptKey(msg tea.KeyMsg) tea.Cmd {
 func (m *model) paneKey(name string) tea.Cmd {
 	switch name {
 	case "tab":
-		m.give(m.focus%atLog + 1)
+		m.give(m.around(1, atCalls))
 	case "shift+tab":
-		m.give((m.focus+atLog-2)%atLog + 1)
+		m.give(m.around(-1, atCalls))
 	case "f":
 		m.zoom = !m.zoom
 	case "?":
@@ -228,6 +245,10 @@ func (m *model) paneAt(p place) pane {
 		return &m.bytes
 	case atLog:
 		return &m.log
+	case atPeers:
+		return &m.peers
+	case atServer:
+		return &m.server
 	case atCharts:
 		return &m.charts
 	}

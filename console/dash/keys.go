@@ -32,7 +32,7 @@ var askedKeys = []key{
 var everywhereKeys = []key{
 	{"esc", "", "back to the prompt"},
 	{"ctrl+o", "", "next pane"},
-	{"alt+1..5", "pane", "pane by number"},
+	{"alt+1..7", "pane", "pane by number"},
 	{"f2", "", "find a command"},
 	{"f6", "", "mouse on, off"},
 	{"ctrl+r", "", "search the history"},
@@ -82,6 +82,8 @@ func Keys(ascii bool) string {
 		{"In Result", (&result{scene: s}).Keys()},
 		{"In Wire", (&wire{scene: s}).Keys()},
 		{"In Log", (&logbook{scene: s}).Keys()},
+		{"In Peers", (&peers{scene: s}).Keys()},
+		{"In Server", (&server{scene: s}).Keys()},
 		{"Everywhere in the dashboard", append([]key{{"f1 ?", "", "help; ? on an empty line"}}, everywhereKeys...)},
 	} {
 		b.WriteString(group.name + "\n")

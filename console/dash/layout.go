@@ -1,5 +1,10 @@
 package dash
 
+import (
+	"cmp"
+	"slices"
+)
+
 // place is a part of the screen that can have the keyboard.
 type place int
 
@@ -10,6 +15,8 @@ const (
 	atResult
 	atWire
 	atLog
+	atPeers
+	atServer
 	atCharts // a page over the whole area of the panes
 	atSide   // what stands beside the result: the tour; it never has the keyboard
 	places
@@ -32,7 +39,7 @@ const (
 	tiny   shape = iota // a prompt and the size that is needed
 	single              // one pane at a time
 	split               // calls and timing over one of the others
-	wide                // all five
+	wide                // five at once
 )
 
 // rect is a part of the screen in cells.
@@ -54,19 +61,46 @@ type layout struct {
 	tabs                             tabs
 }
 
-// tabs are the panes that take turns in one frame: its border names them.
-type tabs struct{ in, first, last place }
+// tabs are the panes that take turns in one frame: its border names them, and in is the one that is shown.
+type tabs struct {
+	in   place
+	from []place
+}
+
+// turns are the panes from one on that take turns.
+func (v *view) turns(first place) (all []place) {
+	for p := first; p <= atServer; p++ {
+		if v.offers(p) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// offers says whether a pane is worth a place: Peers and Server are where they have something to tell, or are asked for.
+func (v *view) offers(p place) bool {
+	switch p {
+	case atPeers:
+		return v.many || v.pane == p || v.lower == p || v.middle == p
+	case atServer:
+		return v.ours || v.pane == p || v.lower == p || v.middle == p
+	}
+	return true
+}
 
 // of says whether a frame carries them; the zero value is of none.
 func (t tabs) of(p place) bool { return t.in != atPrompt && t.in == p }
 
 // view is what a layout depends on besides the size of the terminal.
 type view struct {
-	pane  place // the pane that is shown where there is room for one
-	lower place // the one that is shown where Result, Wire and Log take turns
-	zoom  bool  // show the pane alone
-	tour  bool  // the tour wants a frame
-	text  bool  // the result is the text of a command, a table more often than not: it wants room
+	pane   place // the pane that is shown where there is room for one
+	lower  place // the one that is shown where Result, Wire, Log, Peers and Server take turns
+	middle place // the one of Wire, Peers and Server that is shown in the wide layout; atPrompt: Wire
+	many   bool  // there are several servers, so that Peers is worth a place
+	ours   bool  // the server can tell how it is, so that Server is
+	zoom   bool  // show the pane alone
+	tour   bool  // the tour wants a frame
+	text   bool  // the result is the text of a command, a table more often than not: it wants room
 }
 
 // newLayout is pure: the same size and view give the same places.
@@ -89,7 +123,7 @@ func newLayout(w, h int, v view) layout {
 		l.frames[v.pane] = area
 	case l.shape == single:
 		l.frames[v.pane] = area
-		l.tabs = tabs{v.pane, atCalls, atLog}
+		l.tabs = tabs{v.pane, v.turns(atCalls)}
 	default:
 		l.divide(area, v)
 	}
@@ -146,27 +180,36 @@ func (l *layout) divide(a rect, v view) {
 		l.three(below, v)
 		return
 	}
-	l.tabs = tabs{v.lower, atResult, atLog}
+	l.tabs = tabs{v.lower, v.turns(atResult)}
 	l.frames[v.lower] = below
-	if v.tour && v.lower == atResult {
+	if v.tour && (v.lower == atResult || v.lower == atPeers) {
 		at := max(a.w*38/100, 30)
-		l.frames[atResult].w = at + 1
+		if v.lower == atPeers {
+			at = a.w / 2 // a table wants more room than a number
+		}
+		l.frames[v.lower].w = at + 1
 		l.frames[atSide] = rect{below.x + at, below.y, below.w - at, below.h}
 	}
 }
 
-// three puts Result, Wire and Log side by side. The tour stands in the place of Log, the text of a command takes that of Wire, unless that one has the keyboard.
+// three puts Result, Wire and Log side by side. Peers and Server take the place of Wire where they were asked for, the tour that of Log. The text of a command takes that of the
+// middle one, unless that one has the keyboard.
 func (l *layout) three(a rect, v view) {
-	wire, log := a.w*24/100, a.w*72/100
-	l.frames[atResult] = rect{a.x, a.y, wire + 1, a.h}
-	l.frames[atWire] = rect{a.x + wire, a.y, log - wire + 1, a.h}
-	if v.text && v.pane != atWire {
-		l.frames[atResult].w, l.frames[atWire] = log+1, rect{}
-		l.tabs = tabs{atResult, atResult, atWire}
+	left, right := a.w*24/100, a.w*72/100
+	l.frames[atResult] = rect{a.x, a.y, left + 1, a.h}
+	middle := cmp.Or(v.middle, atWire)
+	l.frames[middle] = rect{a.x + left, a.y, right - left + 1, a.h}
+	from := slices.DeleteFunc([]place{atWire, atPeers, atServer}, func(p place) bool { return !v.offers(p) })
+	if len(from) > 1 {
+		l.tabs = tabs{middle, from}
+	}
+	if v.text && v.pane != middle {
+		l.frames[atResult].w, l.frames[middle] = right+1, rect{}
+		l.tabs = tabs{atResult, append([]place{atResult}, from...)}
 	}
 	last := atLog
 	if v.tour && v.pane != atLog {
 		last = atSide
 	}
-	l.frames[last] = rect{a.x + log, a.y, a.w - log, a.h}
+	l.frames[last] = rect{a.x + right, a.y, a.w - right, a.h}
 }

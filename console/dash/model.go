@@ -19,24 +19,29 @@ type model struct {
 	clock func() time.Time
 	caret *caret
 
-	w, h    int
-	layout  layout
-	front   place // the pane that had the keyboard last: the one that is shown where there is room for one
-	lower   place // the one of Result, Wire and Log that had it last
-	zoom    bool
-	prompt  prompt
-	calls   calls
-	timings timing
-	result  result
-	bytes   wire
-	log     logbook
-	charts  charts
-	tour    *tour
-	flowing int // the newest stream that was seen running
-	over    int // the newest entry when the tour was done; later ones close it
-	overlay overlay
-	mouse   bool // it is ours and not the terminal's
-	prefix  bool // ctrl+x was pressed: ctrl+e may follow
+	w, h     int
+	layout   layout
+	front    place // the pane that had the keyboard last: the one that is shown where there is room for one
+	lower    place // the one of Result, Wire, Log, Peers and Server that had it last
+	middle   place // the one of Wire, Peers and Server that had it last; atPrompt for none
+	back     place // Peers or Server was shown when the text of a command took its place, and comes back after it; atPrompt: neither
+	zoom     bool
+	prompt   prompt
+	calls    calls
+	timings  timing
+	result   result
+	bytes    wire
+	log      logbook
+	peers    peers
+	server   server
+	charts   charts
+	tour     *tour
+	flowing  int  // the newest stream that was seen running
+	benching bool // a bench was seen running
+	over     int  // the newest entry when the tour was done; later ones close it
+	overlay  overlay
+	mouse    bool // it is ours and not the terminal's
+	prefix   bool // ctrl+x was pressed: ctrl+e may follow
 
 	runs    []run // commands that run, oldest first
 	serial  int
@@ -76,7 +81,8 @@ type (
 func newModel(ctx context.Context, s *console.Session, cfg Config) *model {
 	m := &model{ctx: ctx, cfg: cfg, clock: time.Now, caret: &caret{}, offers: make(chan struct{}, 1), front: atResult, lower: atResult, dirty: true}
 	m.scene = scene{session: s, focus: atPrompt}
-	m.prompt.scene, m.calls.scene, m.timings.scene, m.result.scene, m.bytes.scene, m.log.scene = &m.scene, &m.scene, &m.scene, &m.scene, &m.scene, &m.scene
+	m.prompt.scene, m.calls.scene, m.timings.scene, m.result.scene, m.bytes.scene, m.log.scene, m.peers.scene = &m.scene, &m.scene, &m.scene, &m.scene, &m.scene, &m.scene, &m.scene
+	m.server.scene, m.server.ctx = &m.scene, ctx
 	m.timings.span, m.charts.timing = usualSpan, &m.timings
 	m.bytes.at = -1
 	m.tour = newTour(cfg.Tour, cfg.try())
@@ -86,6 +92,8 @@ func newModel(ctx context.Context, s *console.Session, cfg Config) *model {
 		m.tour.watch(s.Journal().Tail(m.last, 0))
 		if m.tour.finished() {
 			m.tour = nil // it was done the last time the dashboard was open
+		} else if m.tour.Beside == console.BesidePeers {
+			m.lower = atPeers
 		}
 	}
 	return m
@@ -180,8 +188,12 @@ func (m *model) refresh() {
 		m.flowing = e.Number
 		m.result.say(nil) // its items come where the text of the last command stands
 	}
+	m.watchBench()
 	if !m.tour.finished() {
 		m.tour.watch(m.tail)
+		if m.tour.waits() {
+			m.tour.look(m.session.Peers())
+		}
 		m.over = m.last
 	}
 	m.arrange()
@@ -198,8 +210,16 @@ func (m *model) picked() int {
 // arrange lays out the screen and loads what the panes show there.
 func (m *model) arrange() {
 	m.choose(m.picked())
-	text := m.result.output != nil
-	m.layout = newLayout(m.w, m.h, view{pane: m.pane(), lower: m.lower, zoom: m.zoom, tour: m.touring() && !text, text: text})
+	text := m.result.output != nil && !(m.result.measured() && m.bench.Running && (m.stats.Servers > 1 || m.middle == atServer)) // what the servers do is worth more meanwhile
+	m.onBench = (m.bench.Running || m.result.measured()) && m.picked() == 0
+	if m.back != atPrompt && !text {
+		m.back, m.lower = atPrompt, m.back
+	}
+	many, middle := m.stats.Servers > 1, m.middle
+	if many && middle == atPrompt {
+		middle = atPeers
+	}
+	m.layout = newLayout(m.w, m.h, view{pane: m.pane(), lower: m.lower, middle: middle, zoom: m.zoom, tour: m.touring() && !text, text: text, many: many, ours: m.stats.Ours})
 	if m.layout.shape == tiny {
 		m.overlay = nil // it would hide the prompt
 		if m.focus != atPrompt {
@@ -215,6 +235,8 @@ func (m *model) arrange() {
 	m.result.load(r[atResult].inside())
 	m.bytes.load(r[atWire].inside())
 	m.log.load(r[atLog].inside())
+	m.peers.load(r[atPeers].inside(), m.tour.waits())
+	m.server.load(r[atServer].inside())
 }
 
 // pane is the one that is shown where there is room for one.
@@ -265,8 +287,12 @@ func (m *model) give(p place) {
 		return
 	}
 	m.front = p
-	if p >= atResult && p <= atLog {
+	m.back = atPrompt
+	if p >= atResult && p <= atServer {
 		m.lower = p
+	}
+	if p == atWire || p == atPeers || p == atServer {
+		m.middle = p
 	}
 }
 
@@ -279,8 +305,9 @@ func (m *model) exec(line string) tea.Cmd {
 	ctx, cancel := context.WithCancel(m.ctx)
 	serial, desk := m.serial, newDesk(m.session.Journal().Note)
 	m.runs = append(m.runs, run{serial: serial, cancel: cancel, desk: desk})
-	return guarded(func() tea.Msg { // owned by the session, which ends it at the latest when it is closed
-		r, err := m.session.ExecTalk(ctx, line, console.Talk{Line: desk.Line}) // items are read from the journal
+	columns := newLayout(m.w, m.h, view{pane: atResult, lower: atResult, text: true, zoom: m.zoom}).frames[atResult].w - 4 // borders, and a column beside each
+	return guarded(func() tea.Msg {                                                                                        // owned by the session, which ends it at the latest when it is closed
+		r, err := m.session.ExecTalk(ctx, line, console.Talk{Line: desk.Line, Columns: columns}) // items are read from the journal
 		return doneMsg{serial, line, r, err}
 	})
 }
@@ -309,15 +336,20 @@ func (m *model) finish(d doneMsg) tea.Cmd {
 	m.timings.follow(d.result.Entry)
 	switch {
 	case d.result.Values != nil && d.err == nil:
-		m.tell(&output{command: d.line, text: d.result.Text})
+		m.tell(&output{command: console.Hushed(d.line), text: d.result.Text})
 	case d.result.Entry != nil:
 		m.result.say(nil)
+	case d.result.Top != nil && d.err == nil:
+		m.watchServer(d.result.Top)
+	case d.result.Bench != nil:
+		m.bench = *d.result.Bench
+		m.tell(&output{command: d.line, bench: true, err: failureOf(d.err)})
 	case d.err != nil:
 		m.refuse(d)
 	case d.result.Notice && !strings.Contains(d.result.Text, "\n"):
 		m.prompt.notice = d.result.Text // it says what was done: not worth the place of a result
 	case d.result.Text != "":
-		m.tell(&output{command: d.line, text: d.result.Text, diff: d.result.Diff})
+		m.tell(&output{command: console.Hushed(d.line), text: d.result.Text, diff: d.result.Diff})
 	}
 	switch d.result.Next {
 	case console.Clear:
@@ -335,6 +367,9 @@ func (m *model) tell(o *output) {
 	m.result.say(o)
 	switch {
 	case m.focus == atPrompt:
+		if m.lower == atPeers || m.lower == atServer {
+			m.back = m.lower
+		}
 		m.front, m.lower = atResult, atResult
 	case m.layout.frames[atResult].empty() && !m.zoom: // one pane is shown, and it asked for this
 		m.give(atResult)
@@ -347,7 +382,7 @@ func (m *model) refuse(d doneMsg) {
 	here := e.Line != "" && strings.TrimSpace(e.Line) == d.line
 	mend := (here || e.Exit == console.ExitUsage || e.Exit == console.ExitType) && m.prompt.empty()
 	if !here || !mend {
-		m.tell(&output{command: d.line, err: e})
+		m.tell(&output{command: console.Hushed(d.line), err: e})
 	}
 	if !mend {
 		return

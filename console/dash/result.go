@@ -19,8 +19,9 @@ type result struct {
 	opened *itemLine // the item that is shown in full; nil: the list
 	filter jq
 	find   finder
-	w      int // cells that its lines may take
-	rows   int // lines that there is room for; 0 while it is not shown
+	bars   bars // of a bench
+	w      int  // cells that its lines may take
+	rows   int  // lines that there is room for; 0 while it is not shown
 	facts  bool
 }
 
@@ -30,6 +31,7 @@ type output struct {
 	text    string
 	diff    []console.DiffLine // what text says, where calls were compared
 	err     *console.Error     // when it failed without a call
+	bench   bool               // it is the newest bench, which may still run
 }
 
 // content is what a sheet was made of: it is made anew when another one is to be shown.
@@ -159,7 +161,7 @@ func (r *result) lists() bool { return r.streams() && r.opened == nil && !r.filt
 func (r *result) reads() bool {
 	switch {
 	case r.output != nil:
-		return r.output.err == nil
+		return r.output.err == nil && !r.output.bench
 	case r.lists(), r.done.Number == 0:
 		return false
 	}
@@ -271,6 +273,8 @@ func (r *result) position() string {
 func (r *result) View(w, h int) []string {
 	p := newPage(w, h)
 	switch {
+	case r.measured():
+		r.measurement(p)
 	case r.output != nil && r.output.err != nil:
 		r.reason(p, r.output.err, false)
 	case r.output == nil && r.done.Number == 0:

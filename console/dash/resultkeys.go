@@ -203,6 +203,8 @@ func (r *result) Keys() []key {
 		return []key{{"enter", "keep the filter", "keep the filter"}, {"tab", "complete", "complete a field"}, {"esc", "drop it", "show the reply again"}}
 	case r.find.box.open:
 		return []key{{"enter", "keep", "keep it: n next, N before"}, {"esc", "drop", "end the search"}}
+	case r.measured():
+		return []key{{"e", "edit", "edit, then run"}, {"f", "zoom", "zoom this pane"}, {"tab", "next pane", ""}, {"esc", "prompt", ""}}
 	}
 	return []key{
 		{"j k", "scroll", ""},

@@ -189,7 +189,7 @@ func TestOfferEnds(t *testing.T) {
 		offers, sent, done := make(chan struct{}, 1), make(chan tea.Msg), make(chan struct{})
 		go func() { // ends with ctx
 			defer close(done)
-			feed(ctx, s, offers, new(atomic.Int64), func(m tea.Msg) { sent <- m })
+			feed(ctx, s, watching{offers, new(atomic.Int64), new(atomic.Bool), new(atomic.Int64)}, func(m tea.Msg) { sent <- m })
 		}()
 		began := time.Now()
 		offers <- struct{}{}
@@ -214,7 +214,7 @@ func TestFeedIsQuiet(t *testing.T) {
 		var last time.Time
 		go func() { // ends with ctx
 			defer close(done)
-			feed(ctx, s, nil, new(atomic.Int64), func(tea.Msg) { ticks, last = ticks+1, time.Now() })
+			feed(ctx, s, watching{nil, new(atomic.Int64), new(atomic.Bool), new(atomic.Int64)}, func(tea.Msg) { ticks, last = ticks+1, time.Now() })
 		}()
 		expect := func(what string, least, most int) {
 			t.Helper()

@@ -29,6 +29,8 @@ type scene struct {
 	before   console.Entry   // an earlier good call of the type of done; Number 0 when there is none
 	beforeOf int             // the entry that before precedes
 	frame    int             // counts ticks, for the spinner
+	bench    console.Bench   // the newest; meaningful while it runs and while it is the result
+	onBench  bool            // it stands in the hero
 	work     []work          // waits to be begun, see later
 }
 
@@ -45,6 +47,7 @@ func (s *scene) take(now time.Time) {
 	s.now = now
 	s.stats, s.totals, s.last = s.session.Stats(), j.Totals(), j.Last()
 	s.tail = j.Tail(sceneTail, 0)
+	s.bench, _ = s.session.Bench()
 }
 
 // choose settles which entry the hero and Result show, and Timing follows. chosen is picked by hand; 0 means the newest.

@@ -97,7 +97,7 @@ func (m *model) drawPanes(screen []string) {
 
 // names are those of the panes, for the tabs.
 func (m *model) names() (names [places]string) {
-	for p := m.layout.tabs.first; p > atPrompt && p <= m.layout.tabs.last; p++ {
+	for _, p := range m.layout.tabs.from {
 		names[p] = m.paneAt(p).Heading(m.w, 0).name
 	}
 	return names
@@ -148,6 +148,8 @@ func (m *model) idle() string {
 	switch {
 	case m.prompt.desk != nil:
 		return "one item a line; ctrl+d ends, ctrl+c cancels"
+	case m.bench.Running:
+		return "a bench is running; other commands work meanwhile"
 	case m.totals.Running > 0:
 		return "you can type the next command"
 	case m.result.output != nil && m.result.more():
@@ -173,13 +175,16 @@ func (m *model) keys() []key {
 	if m.prompt.desk != nil {
 		keys = askedKeys
 	}
-	if m.totals.Running > 0 {
+	switch {
+	case m.bench.Running:
+		keys = append([]key{{"ctrl+c", "stop and report", ""}}, keys...)
+	case m.totals.Running > 0:
 		keys = append([]key{{"ctrl+c", "cancel call", ""}}, keys...)
 	}
 	if m.tour.line() != "" && m.prompt.empty() {
 		keys = append([]key{{"space", "next step", ""}}, keys...)
 	}
-	keys = append(keys[:len(keys):len(keys)], key{"alt+1..5", "pane", ""})
+	keys = append(keys[:len(keys):len(keys)], key{"alt+1..7", "pane", ""})
 	if m.prompt.desk != nil {
 		return keys
 	}

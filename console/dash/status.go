@@ -2,6 +2,7 @@ package dash
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/rpckids/rpckids/console"
 	"github.com/rpckids/rpckids/console/theme"
@@ -26,7 +27,7 @@ func (s *scene) statusLine(w int) string {
 			l.put(&t.Text, " ")
 		}
 	}
-	l.put(&t.Strong, cut(console.Printable(s.stats.Target), room-l.w, t.Mark.Cut))
+	l.put(&t.Strong, cut(s.stats.Label(), room-l.w, t.Mark.Cut))
 	for _, item := range s.statusItems(w) {
 		if l.w+2+width(item) <= room {
 			l.put(&t.Muted, "  "+item)
@@ -43,6 +44,9 @@ func (s *scene) link() (sign string, style *theme.Style, word string) {
 	t := s.theme
 	switch s.stats.State {
 	case console.Connected:
+		if s.stats.Up < s.stats.Servers {
+			return t.Mark.Between, &t.Warn, "connected"
+		}
 		return t.Mark.Connected, &t.OK, "connected"
 	case console.Idle:
 		return t.Mark.Between, &t.Muted, "idle"
@@ -62,13 +66,25 @@ func (s *scene) statusItems(w int) []string {
 	if st.State == console.Idle {
 		items = append(items, "the next call reconnects")
 	}
+	if count := st.Count(); count != "" && !strings.Contains(st.Label(), count) {
+		items = append(items, count)
+	}
+	if st.Discovery != "" {
+		items = append(items, "its list is an old one")
+	}
 	if st.Protocol != "" && w >= wideWidth {
 		items = append(items, "protocol "+console.Printable(st.Protocol))
 	} else if st.Protocol != "" {
 		items = append(items, console.Printable(st.Protocol))
 	}
+	if how := st.Protection(); how != "" {
+		items = append(items, how)
+	}
 	if w < wideWidth || st.Target == "" {
 		return items
+	}
+	if st.Servers > 1 {
+		items = append(items, console.ShortTarget(st.Target, 50))
 	}
 	items = append(items, console.Count(int(st.Sent))+" sent", console.Count(int(st.Received))+" received")
 	if st.Reconnects > 0 {

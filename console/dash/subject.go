@@ -161,6 +161,9 @@ func (u *subject) drift(s *scene, all []console.Bucket) {
 // good is how many calls have a duration.
 func (u *subject) good() int { return u.figures.Calls - u.figures.Failed }
 
+// fewCalls are too few for a rate.
+const fewCalls = 5
+
 // tally counts what is in columns, and says how many a second that is: from the first of them on, since what was before it was no rest. 0 for too few.
 func tally(all []console.Bucket, now time.Time) (calls, failed int, rate float64) {
 	var first time.Time

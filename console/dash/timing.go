@@ -245,7 +245,7 @@ func rateText(r float64) string {
 
 // spread is the histogram of all good calls, in so many lines.
 func (v *timing) spread(w, lines int) []string {
-	rows := buckets(v.bands, min(lines-1, 9))
+	rows := console.Bars(v.bands, min(lines-1, 9))
 	if len(rows) < 2 || w < 24 {
 		return nil
 	}

@@ -268,7 +268,7 @@ func TestPercentilesAgree(t *testing.T) {
 	bands, tm := s.Journal().Spectrum("exp"), s.Journal().Timing("exp", 0)
 	good := tm.Calls - tm.Failed
 	for q, want := range map[float64]time.Duration{0.5: tm.P50, 0.9: tm.P90, 0.95: tm.P95, 0.99: tm.P99, 0.999: tm.P999, 1: tm.Max} {
-		if got := bandAt(bands, good, q); got != want {
+		if got := console.BandAt(bands, good, q); got != want {
 			t.Errorf("%v: got %v, want %v", q, got, want)
 		}
 	}
@@ -310,7 +310,7 @@ func TestFeedMovesCharts(t *testing.T) {
 		sent, done := make(chan time.Duration, 100), make(chan struct{})
 		go func() { // ends with the context of the test
 			defer close(done)
-			feed(t.Context(), s, nil, &moves, func(tea.Msg) {
+			feed(t.Context(), s, watching{nil, &moves, new(atomic.Bool), new(atomic.Int64)}, func(tea.Msg) {
 				moves.Store(0)
 				sent <- time.Since(began)
 			})

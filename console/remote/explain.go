@@ -48,7 +48,9 @@ func message(e *rpcclient.Error) string {
 	switch {
 	case text == "":
 		text = e.Code.String()
-	case e.Kind == rpcclient.ErrConnect && e.Server != "":
+	case e.Kind == rpcclient.ErrConnect && strings.Contains(e.Server, ","): // the causes name the servers
+		text = oneCause(text)
+	case (e.Kind == rpcclient.ErrConnect || e.Kind == rpcclient.ErrDiscovery) && e.Server != "":
 		text = e.Server + ": " + text
 	}
 	if e.Attempts > 1 {
@@ -57,16 +59,50 @@ func message(e *rpcclient.Error) string {
 	return console.Printable(text)
 }
 
+// oneCause writes "cannot connect to any of 2 servers: a:1: refused; b:2: refused" with the cause once, where it is the same for all that are named.
+func oneCause(text string) string {
+	head, list, ok := strings.Cut(text, " servers: ")
+	if !ok {
+		return text
+	}
+	one, rest := "", ""
+	for part := range strings.SplitSeq(list, "; ") {
+		if strings.HasPrefix(part, "and ") && strings.HasSuffix(part, " more") {
+			rest = "; " + part
+			continue
+		}
+		_, cause, named := strings.Cut(part, ": ")
+		if !named || one != "" && cause != one {
+			return text
+		}
+		one = cause
+	}
+	return head + " servers: " + one + rest
+}
+
 // cure says how the program ends with such an error and what the user can do about it.
 func cure(e *rpcclient.Error) (exit console.Exit, hint string) {
+	if exit, hint, ok := tlsCure(e); ok {
+		return exit, hint
+	}
 	switch e.Kind {
+	case rpcclient.ErrConfig:
+		return console.ExitUsage, "help connect lists its flags"
 	case rpcclient.ErrTarget:
-		return console.ExitUsage, "as in localhost:8888, :8888, [::1]:8888, unix:///path"
+		return console.ExitUsage, "as in localhost:8888, :8888, [::1]:8888, a:1,b:2, unix:///path, dns:///name:8888, etcd:///name"
 	case rpcclient.ErrConnect:
 		if _, unknown := errors.AsType[*net.DNSError](e); unknown {
 			return console.ExitConnect, "check the name; a server on this machine is localhost:8888"
 		}
 		return console.ExitConnect, "is the server running there? " + starter(e.Server)
+	case rpcclient.ErrDiscovery:
+		if _, unknown := errors.AsType[*net.DNSError](e); unknown {
+			return console.ExitConnect, "check the name; a server on this machine is localhost:8888"
+		}
+		if strings.HasPrefix(e.Server, "etcd:") {
+			return console.ExitConnect, etcdCure(e)
+		}
+		return console.ExitConnect, ""
 	case rpcclient.ErrConnectionLost:
 		return console.ExitConnection, "the next call connects again; the server may have run this one"
 	case rpcclient.ErrProtocol:
@@ -92,9 +128,19 @@ func cure(e *rpcclient.Error) (exit console.Exit, hint string) {
 	return console.ExitInternal, ""
 }
 
-// starter says how to start a server at a target, if it is on this machine.
+// etcdCure tells an etcd that is not there from one that knows no such name.
+func etcdCure(e *rpcclient.Error) string {
+	_, name, _ := strings.Cut(strings.TrimPrefix(e.Server, "etcd://"), "/")
+	if strings.Contains(e.Message, "etcd cannot be reached") {
+		return "is etcd running there? connect etcd://HOST:PORT/" + console.Printable(name) + " says where else it is"
+	}
+	return "rpckids-server --etcd URL --name " + console.Printable(name) + " registers one"
+}
+
+// starter says how to start a server at a target, or at the first of a list, if it is on this machine.
 func starter(target string) string {
-	addr := strings.TrimPrefix(target, "rpckids://")
+	first, _, _ := strings.Cut(target, ",")
+	addr := strings.TrimPrefix(first, "rpckids://")
 	host, port, err := net.SplitHostPort(addr)
 	ip := net.ParseIP(host)
 	if here := host == "" || host == "localhost" || ip != nil && ip.IsLoopback(); err != nil || !here || addr == console.DefaultAddr {
@@ -115,6 +161,10 @@ func serverCure(e *rpcclient.Error) (exit console.Exit, hint string) {
 		return console.ExitServer, "change the payload as it says and send it again"
 	case rpcclient.Internal:
 		return console.ExitServer, "the server's log says more"
+	case rpcclient.Unauthenticated:
+		return console.ExitServer, "say who you are: --token or RPCKIDS_TOKEN over --tls, or a client certificate with --cert and --key"
+	case rpcclient.PermissionDenied:
+		return console.ExitServer, "services lists what there is; ask who runs the server to let you"
 	}
 	return console.ExitServer, ""
 }

@@ -10,11 +10,24 @@ import (
 
 // Dial connects to a target and returns when the connection is up. Whoever dialed closes the backend.
 func Dial(ctx context.Context, target string, o console.DialOptions) (console.Backend, error) {
-	client, err := rpcclient.Dial(ctx, target, &rpcclient.Config{Protocol: protocols[o.Protocol], ServerTiming: true})
-	if err != nil {
-		return nil, explain(err)
+	return Dialer(rpcclient.Config{})(ctx, target, o)
+}
+
+// Dialer returns a Dial for connections with a config of the program's own: resolvers, say.
+func Dialer(base rpcclient.Config) console.Dialer {
+	return func(ctx context.Context, target string, o console.DialOptions) (console.Backend, error) {
+		config := base
+		config.Protocol, config.ServerTiming = protocols[o.Protocol], true
+		as, err := secure(&config, o.Security)
+		if err != nil {
+			return nil, err
+		}
+		client, err := rpcclient.Dial(ctx, target, &config)
+		if err != nil {
+			return nil, explain(err)
+		}
+		return &backend{client, o.Protocol, as, config.Token != ""}, nil
 	}
-	return &backend{client, o.Protocol}, nil
 }
 
 // protocols are what console.DialOptions may name; "" is auto.
@@ -24,6 +37,8 @@ var protocols = map[string]rpcclient.Protocol{"v1": rpcclient.V1, "v2": rpcclien
 type backend struct {
 	client   *rpcclient.Client
 	protocol string // as it was asked for
+	as       string // the name in the client certificate, or ""
+	token    bool   // one is sent
 }
 
 func (b *backend) Call(ctx context.Context, r console.Request) (console.Reply, error) {
@@ -84,6 +99,9 @@ func (b *backend) Stats() console.Stats {
 		Server:     s.Remote,
 		State:      linkState(s),
 		Protocol:   s.Protocol,
+		TLS:        s.TLS,
+		As:         b.as,
+		Token:      b.token,
 		Ours:       s.Ours,
 		Attempt:    s.Attempt,
 		Since:      s.Since,
@@ -92,6 +110,7 @@ func (b *backend) Stats() console.Stats {
 		Dropped:    s.Dropped.Total(),
 		Reconnects: s.Reconnects,
 	}
+	b.servers(&c, s)
 	if s.LastError != nil {
 		c.LastError = s.LastError.Error()
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rpckids/rpckids/internal/demo"
 	"github.com/rpckids/rpckids/internal/rpctest"
 	"github.com/rpckids/rpckids/internal/rpctest/peer"
+	"github.com/rpckids/rpckids/rpcclient"
 	"github.com/rpckids/rpckids/rpcserver"
 )
 
@@ -80,6 +81,36 @@ func TestCallAndCast(t *testing.T) {
 	}
 }
 
+// A cause that all servers share is told once.
+func TestOneCause(t *testing.T) {
+	const head = "cannot connect to any of 3 servers: "
+	for text, want := range map[string]string{
+		head + "a:1: refused, nobody; b:2: refused, nobody; [::1]:3: refused, nobody": head + "refused, nobody",
+		head + "a:1: refused; b:2: refused; and 7 more":                               head + "refused; and 7 more",
+		head + "a:1: refused; b:2: no route":                                          head + "a:1: refused; b:2: no route",
+		head + "odd":                                                                  head + "odd",
+		head:                                                                          head,
+		"closed; a:1: refused":                                                        "closed; a:1: refused",
+	} {
+		if got := oneCause(text); got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+// An etcd that is not there wants another cure than one that does not know the name.
+func TestEtcdCure(t *testing.T) {
+	for _, tt := range []struct{ server, message, want string }{
+		{"etcd:///demo", "etcd cannot be reached: refused", "is etcd running there? connect etcd://HOST:PORT/demo says where else it is"},
+		{"etcd://10.0.0.1:2379/a/b", "etcd cannot be reached: refused", "is etcd running there? connect etcd://HOST:PORT/a/b says where else it is"},
+		{"etcd:///demo", `no server is registered as "demo"`, "rpckids-server --etcd URL --name demo registers one"},
+	} {
+		if exit, hint := cure(&rpcclient.Error{Status: rpcclient.Status{Message: tt.message}, Kind: rpcclient.ErrDiscovery, Server: tt.server}); exit != console.ExitConnect || hint != tt.want {
+			t.Errorf("%s: got %d %s", tt.server, exit, hint)
+		}
+	}
+}
+
 // What a user is told: the exit code, the cause in sight, and a cure where there is one.
 func TestFailures(t *testing.T) {
 	rpctest.Leaks(t)
@@ -100,6 +131,7 @@ func TestFailures(t *testing.T) {
 	}{
 		{"bad target", "one two", nil, nil, console.ExitUsage, "usage", "one two", "localhost:8888"},
 		{"refused", closed.Addr().String(), nil, nil, console.ExitConnect, "unavailable", "refused", "rpckids-server"},
+		{"refused by all", closed.Addr().String() + ",unix:///no/such/socket", nil, nil, console.ExitConnect, "unavailable", "cannot connect to any of 2 servers: " + closed.Addr().String() + ": connection refused", "rpckids-server --addr " + closed.Addr().String()},
 		{"unknown host", "no..such.host:1", nil, nil, console.ExitConnect, "unavailable", "no..such.host", "check the name"},
 		{"another protocol", "", func(c *peer.Conn, _ peer.Message) { c.Send([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }, nil,
 			console.ExitConnection, "connection_lost", "HTTP", "rpckids-server"},

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/rpckids/rpckids/console"
 )
 
@@ -73,7 +75,7 @@ func (r *REPL) runAll(ctx context.Context, commands []string) console.Next {
 	for i, c := range commands {
 		if len(commands) > 1 { // pasted: show what each outcome belongs to
 			prompt := console.Printable(r.session.Prompt()) + "> "
-			_, _ = fmt.Fprintln(r.out, r.style.as(Prompt, prompt)+visible(console.OneLine(c)))
+			_, _ = fmt.Fprintln(r.out, r.style.as(Prompt, prompt)+visible(console.Hushed(console.OneLine(c))))
 		}
 		next, interrupted := r.run(ctx, c)
 		if next != console.Stay {
@@ -101,7 +103,14 @@ func (r *REPL) run(ctx context.Context, command string) (next console.Next, inte
 	if interrupted = running.Err() != nil; interrupted && !questions.interrupted {
 		_, _ = fmt.Fprintln(r.out) // the terminal has written ^C
 	}
-	r.printer(result.Entry != nil).Print(r.clip(result), err)
+	out := r.printer(result.Entry != nil)
+	if result.Bench != nil {
+		out.Out = dresser{r.lines, r.style.report}
+		if result.Bench.Interrupted {
+			err = nil // it was asked for, and the report says so
+		}
+	}
+	out.Print(r.clip(result), err)
 	switch result.Next {
 	case console.Clear:
 		if !r.cfg.plain() {
@@ -148,6 +157,19 @@ func (r *REPL) printer(value bool) *console.Printer {
 	}
 	return &console.Printer{
 		Out: dresser{r.lines, look}, Err: dresser{r.lines, r.style.aside},
-		ASCII: r.cfg.ASCII || r.session.Setting("box") == "ascii", Terminal: true,
+		ASCII: r.cfg.ASCII || r.session.Setting("box") == "ascii", Terminal: true, Live: r.size(),
+	}
+}
+
+// size tells how large the terminal is; nil where what was written cannot be written over.
+func (r *REPL) size() func() (columns, rows int) {
+	if r.cfg.plain() {
+		return nil
+	}
+	return func() (int, int) {
+		if cols, rows, err := term.GetSize(int(r.out.Fd())); err == nil && cols > 0 && rows > 0 {
+			return cols, rows
+		}
+		return 80, 24
 	}
 }

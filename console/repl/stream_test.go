@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,6 +75,24 @@ func (f fake) Bidi(ctx context.Context, r console.Request, items iter.Seq2[json.
 		return console.Reply{Trace: f.trace()}, err
 	default:
 		return console.Reply{Trace: f.trace()}, nil
+	}
+}
+
+func (fake) Peers() []console.Peer { return nil }
+
+// answers counts how often the server said how it is.
+var answers atomic.Int32
+
+func (fake) Health(context.Context) (console.Health, error) {
+	return console.Health{Server: "127.0.0.1:8888", Status: "serving", Name: fmt.Sprintf("answer %d", answers.Add(1))}, nil
+}
+
+func (fake) Fire(ctx context.Context, r console.Request) error {
+	select {
+	case <-time.After(time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

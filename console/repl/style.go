@@ -85,6 +85,31 @@ func (s Style) value(line string) string {
 	})
 }
 
+// The lines of a bench's report: a row of its histogram, the heads of its table, a label.
+var (
+	bars  = regexp.MustCompile(`^([ \d.]+(?:ns|µs|us|ms|s|min|h) *\+? +)([▆#|▏]+)(.*)$`)
+	heads = regexp.MustCompile(`^ +min +p50 `)
+	label = regexp.MustCompile(`^(?:calls|failed|not made|cut off|client CPU|latency|corrected)(?: |$)`)
+)
+
+// report dresses a line of a bench's report: figures stand out, and of the histogram the row of the median.
+func (s Style) report(line string) string {
+	if m := bars.FindStringSubmatch(line); m != nil {
+		role := Muted
+		if strings.Contains(m[3], "p50") {
+			role = Prompt
+		}
+		return m[1] + s.as(role, m[2]) + m[3]
+	}
+	if heads.MatchString(line) {
+		return s.as(Muted, line)
+	}
+	if l := label.FindString(line); l != "" {
+		return s.as(Muted, l) + line[len(l):]
+	}
+	return line
+}
+
 // Themed is the style of a theme, so that the prompt looks like the other faces.
 func Themed(t *theme.Theme) Style {
 	return func(role Role, text string) string {

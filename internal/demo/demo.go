@@ -20,8 +20,18 @@ func Register(s *rpcserver.Server) { RegisterLogging(s, nil) }
 // RegisterLogging is Register with a place for the lines that are cast to log; nil drops them. A line is untrusted text of any
 // length up to a message's, or JSON that is no string, as it came. write is called from many goroutines at once.
 func RegisterLogging(s *rpcserver.Server, write func(line string)) {
-	rpcserver.Handle(s, "fib", fib, rpcserver.Doc("the n-th Fibonacci number, n from 0 to 91; fib(0) = fib(1) = 1"),
-		rpcserver.Example(10), rpcserver.Idempotent(), rpcserver.Quick())
+	register(s, write, rpcserver.Quick())
+}
+
+// RegisterPatient is [Register] for a server whose middleware may take its time: none of its services is [rpcserver.Quick].
+func RegisterPatient(s *rpcserver.Server) {
+	register(s, nil)
+}
+
+// register adds the services; how says how the fast ones are run.
+func register(s *rpcserver.Server, write func(line string), how ...rpcserver.Option) {
+	rpcserver.Handle(s, "fib", fib, append(how, rpcserver.Doc("the n-th Fibonacci number, n from 0 to 91; fib(0) = fib(1) = 1"),
+		rpcserver.Example(10), rpcserver.Idempotent())...)
 	rpcserver.Handle(s, "exp", exp, rpcserver.Doc("base to the power of exp, and what the loop cost; overflow wraps around"),
 		rpcserver.Example(ExpRequest{Base: 2, Exp: 10}), rpcserver.Idempotent())
 	rpcserver.Handle(s, "echo", echo, rpcserver.Doc("any JSON, back as it came"),
