@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 
@@ -13,6 +14,26 @@ import (
 // demoTypes are the lines that the console does not learn from the server itself; anybody could type them.
 var demoTypes = []string{
 	"rpc exp_res {value:int64, costInNanos:int64} --of exp --server-time .costInNanos",
+}
+
+// demoServers are the servers of a demo, and what it opens with.
+type demoServers struct {
+	target string
+	tour   *console.Tour
+	stop   func()
+}
+
+// serve starts one server in this program, or several as processes of their own.
+func (p *program) serve(ctx context.Context, n int) (d demoServers, err error) {
+	switch {
+	case n < 1 || n > mostServers:
+		return d, usage(fmt.Sprintf("from 1 to %d are enough to see what happens", mostServers), "there cannot be %d servers", n)
+	case n == 1:
+		d.target, d.stop, err = startDemo()
+		d.tour = demoTour
+		return d, err
+	}
+	return p.startLab(ctx, n)
 }
 
 // startDemo serves the demo services on a free loopback port. stop closes the server and waits for it.

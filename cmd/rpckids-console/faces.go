@@ -24,9 +24,10 @@ func (p *program) session(ctx context.Context) (*console.Session, error) {
 		return nil, err
 	}
 	config := console.Config{
-		Dial:     remote.Dial,
+		Dial:     remote.Dialer(p.client()),
 		Addr:     p.addr,
 		Protocol: p.proto,
+		Security: p.security(),
 		History:  p.history,
 		Connect:  p.single,
 		Script:   !isTerminal(p.in) || !isTerminal(p.out),
@@ -34,6 +35,7 @@ func (p *program) session(ctx context.Context) (*console.Session, error) {
 		ASCII:    p.ascii(),
 		Topics:   map[string]string{"keys": dash.Keys(p.ascii())},
 		Version:  version(),
+		Lab:      p.lab,
 	}
 	if p.single { // otherwise standard input is the terminal or the script
 		config.Stdin = p.interruptible(ctx)

@@ -74,7 +74,7 @@ func TestThirtyKeys(t *testing.T) {
 	s.Type("<esc>")
 	s.Gone("esc closes")
 	s.Resize(screen.Size{Cols: 160, Rows: 48})
-	shows(s, `3 Result.*4 Wire.*5`)
+	shows(s, `3 Result.*4 Wire.*7 Server`)
 	s.Resize(screen.Size{Cols: 40, Rows: 10})
 	s.Gone("4 Wire")
 	s.Type("call echo \"二的十次方\"<enter>")

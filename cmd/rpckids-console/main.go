@@ -13,6 +13,7 @@ import (
 
 	"github.com/rpckids/rpckids/console"
 	"github.com/rpckids/rpckids/internal/early"
+	"github.com/rpckids/rpckids/rpcclient/etcd"
 )
 
 // exitTerminated is what a shell shows for a program that SIGTERM ended.
@@ -20,6 +21,7 @@ const exitTerminated console.Exit = 128 + 15
 
 func main() {
 	early.Restore()
+	etcd.Quiet()
 	os.Exit(int(run(os.Args[1:])))
 }
 

@@ -58,6 +58,7 @@ func onUnix(t testing.TB) {
 //
 //	serve [flags]   starts rpckids-server on a free port and sets $ADDR; it is stopped, and must end well, with the script
 //	unserve         stops it now
+//	connect COMMAND types what the server said to connect with, and gives it COMMAND as its input
 //	code N command  runs a command that must end with exit code N
 func TestScripts(t *testing.T) {
 	onUnix(t)
@@ -78,6 +79,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":   serve,
 			"unserve": unserve,
+			"connect": connect,
 			"code":    code,
 		},
 	})
@@ -86,11 +88,12 @@ func TestScripts(t *testing.T) {
 type served struct {
 	cmd *exec.Cmd
 	log strings.Builder
+	how chan string // what it says to connect with
 	eof chan struct{}
 }
 
 func serve(ts *testscript.TestScript, neg bool, args []string) {
-	s := &served{eof: make(chan struct{})}
+	s := &served{eof: make(chan struct{}), how: make(chan string, 1)}
 	s.cmd = exec.Command(filepath.Join(binaries, "rpckids-server"), append([]string{"--addr", "localhost:0"}, args...)...)
 	s.cmd.Dir = ts.Getenv("WORK")
 	out, err := s.cmd.StdoutPipe()
@@ -104,6 +107,9 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 			fmt.Fprintln(&s.log, lines.Text())
 			if _, addr, ok := strings.Cut(lines.Text(), "server started @ "); ok {
 				started <- strings.Fields(addr)[0]
+			}
+			if how, ok := strings.CutPrefix(lines.Text(), "connect with: "); ok {
+				s.how <- how
 			}
 		}
 	}()
@@ -139,6 +145,20 @@ func unserve(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("rpckids-server has a data race")
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("server.log"), []byte(s.log.String()), 0o600))
+}
+
+// connect needs a server that prints a command.
+func connect(ts *testscript.TestScript, neg bool, args []string) {
+	v, ok := running.Load(ts)
+	if !ok {
+		ts.Fatalf("connect needs serve before")
+	}
+	select {
+	case how := <-v.(*served).how:
+		ts.Check(ts.Exec("bash", "-c", "echo '"+strings.Join(args, " ")+"' | "+how))
+	case <-time.After(30 * time.Second):
+		ts.Fatalf("rpckids-server says nothing to connect with")
+	}
 }
 
 // code is exec for a command whose exit code matters.

@@ -22,9 +22,12 @@ type program struct {
 	output string
 	theme  string
 	proto  string
+	secure console.Security
+	inside bool // the server is in this program
 
 	history *console.History // nil: kept in memory
 	single  bool             // one command, then the end
+	lab     console.Lab      // nil: there is none
 }
 
 // flags declares the flags of the console itself, which every command has. Declared again, they keep the values they were given.
@@ -32,6 +35,7 @@ func (p *program) flags(f *pflag.FlagSet) {
 	f.StringVarP(&p.addr, "addr", "a", or(p.addr, or(p.env("RPCKIDS_ADDR"), console.DefaultAddr)), "server to connect to")
 	f.StringVarP(&p.output, "output", "o", or(p.output, or(p.env("RPCKIDS_OUTPUT"), "text")), "how results are written: text, json, jsonl or raw")
 	f.StringVar(&p.proto, "proto", or(p.proto, or(p.env("RPCKIDS_PROTO"), "auto")), "what connections speak: auto, v1 or v2")
+	p.secureFlags(f)
 	f.StringVar(&p.theme, "theme", or(p.theme, or(p.env("RPCKIDS_THEME"), "auto")), "colours: "+strings.Join(console.Themes, ", "))
 }
 
@@ -67,7 +71,7 @@ func (p *program) own(args []string) (rest []string, err error) {
 			continue
 		}
 		one := []string{word}
-		if !hasValue && i+1 < len(args) {
+		if !hasValue && flag.NoOptDefVal == "" && i+1 < len(args) {
 			i++
 			one = append(one, args[i])
 		}
@@ -81,7 +85,19 @@ func (p *program) own(args []string) (rest []string, err error) {
 // printer writes results as -o says.
 func (p *program) printer() *console.Printer {
 	format, _ := console.ParseFormat(p.output) // a wrong name was refused before, and its refusal is printed as text
-	return &console.Printer{Out: p.out, Err: p.err, Format: format, ASCII: p.ascii(), Terminal: isTerminal(p.out)}
+	out := &console.Printer{Out: p.out, Err: p.err, Format: format, ASCII: p.ascii(), Terminal: isTerminal(p.out)}
+	if isTerminal(p.err) && !p.dumb() {
+		out.Live = p.size
+	}
+	return out
+}
+
+// size is that of the terminal that errors go to.
+func (p *program) size() (columns, rows int) {
+	if w, h, err := term.GetSize(int(p.err.Fd())); err == nil && w > 0 && h > 0 {
+		return w, h
+	}
+	return 80, 24
 }
 
 func usage(hint, format string, args ...any) error {

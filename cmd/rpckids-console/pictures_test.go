@@ -43,6 +43,7 @@ func TestPictures(t *testing.T) {
 	if *draw {
 		for theme := range papers {
 			drawDashboard(t, theme)
+			drawPeers(t, theme)
 		}
 		drawCharts(t)
 		drawPrompt(t)
@@ -171,8 +172,11 @@ func TestCheckPicture(t *testing.T) {
 func take(t *testing.T, s *screen.Screen, name string, size screen.Size, theme, title string) {
 	t.Helper()
 	long := 650 * time.Millisecond // percentiles rest for half a second
-	if name == "charts" {
+	switch name {
+	case "charts":
 		long = 300 * time.Millisecond // they move on by a column every 400 ms
+	case "peers":
+		long = 30 * time.Millisecond // calls run: there are 15 frames a second
 	}
 	rest(s, long)
 	if err := os.MkdirAll(picturesDir, 0o755); err != nil {
@@ -221,6 +225,24 @@ func drawDashboard(t *testing.T, theme string) {
 	for _, size := range sizes {
 		s.Resize(size.Size)
 		take(t, s, size.name, size.Size, theme, fmt.Sprintf("rpckids: the dashboard at %dx%d", size.Cols, size.Rows))
+	}
+	leave(t, s, "<ctrl+d>")
+}
+
+// drawPeers takes the pictures of three servers under load, one of which was killed so long ago that it has no share any more.
+func drawPeers(t *testing.T, theme string) {
+	s := start(t, sizes[0].Size, "demo", "--servers", "3", "--theme", theme)
+	s.Wait("step 1 of 4")
+	s.Type("bench fib 20 -d 45s -c 4 --rate 200 --idempotent<enter>")
+	shows(s, `2 127\.0\.0\.1:\d+ +● up +▆+ +\d+ %`)
+	shows(s, `[1-9] \d{3} calls +0 failed`)
+	s.Type("peer kill 2<enter>")
+	shows(s, `step 3 of 4`)
+	shows(s, `2 127\.0\.0\.1:\d+ +○ down +0 %`)
+	for _, size := range sizes[:1] {
+		s.Resize(size.Size)
+		shows(s, `2 +(127\.0\.0\.1)?:\d+ +○ down +0 %`)
+		take(t, s, "peers", size.Size, theme, fmt.Sprintf("rpckids: three servers, one of them killed, at %dx%d", size.Cols, size.Rows))
 	}
 	leave(t, s, "<ctrl+d>")
 }

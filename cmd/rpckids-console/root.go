@@ -16,6 +16,7 @@ import (
 const long = `rpckids-console calls, looks at and teaches an rpckids server from a terminal.
 
   rpckids-console demo                        a server, a dashboard and your first calls
+  rpckids-console demo --servers 3            three, to kill one and see where calls go
   rpckids-console connect localhost:8888      the dashboard; with --repl the prompt
   rpckids-console connect :8888 < calls.rpc   a script: every line is a command
   rpckids-console call fib 10                 any command of the prompt, once
@@ -39,7 +40,7 @@ func (p *program) command() *cobra.Command {
 	root.SetOut(p.out)
 	root.SetErr(p.err)
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true}) // help is the session's
-	root.AddCommand(p.connectCommand(), p.demoCommand())
+	root.AddCommand(p.connectCommand(), p.demoCommand(), p.labCommand())
 	return root
 }
 
@@ -75,28 +76,31 @@ func (p *program) connect(ctx context.Context, prompt, keepGoing bool) error {
 
 func (p *program) demoCommand() *cobra.Command {
 	var prompt, keepGoing bool
+	servers := 1
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "start a demo server in this program and walk through the first calls",
+		Short: "start a demo server, or several, and walk through the first calls",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			addr, stop, err := startDemo()
+			p.inside = true
+			d, err := p.serve(c.Context(), servers)
 			if err != nil {
 				return err
 			}
-			defer stop()
+			defer d.stop()
 			p.remember()
 			s, err := p.session(c.Context())
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			if err := demoSession(c.Context(), s, addr); err != nil {
+			if err := demoSession(c.Context(), s, d.target); err != nil {
 				return err
 			}
-			return p.talk(c.Context(), s, demoTour, prompt, keepGoing)
+			return p.talk(c.Context(), s, d.tour, prompt, keepGoing)
 		},
 	}
+	c.Flags().IntVar(&servers, "servers", 1, fmt.Sprintf("how many servers, 1 to %d; several are processes of their own, which peer kills, pauses and starts", mostServers))
 	talkFlags(c, &prompt, &keepGoing)
 	return c
 }

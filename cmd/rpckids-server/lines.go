@@ -90,7 +90,7 @@ func writeAttr(b *strings.Builder, group string, a slog.Attr) {
 		}
 		return
 	}
-	if a.Equal(slog.Attr{}) {
+	if a.Equal(slog.Attr{}) || a.Key == "event" { // which the message says in words
 		return
 	}
 	text := v.String()

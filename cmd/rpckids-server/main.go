@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/rpckids/rpckids/internal/demo"
 	"github.com/rpckids/rpckids/rpcserver"
+	"github.com/rpckids/rpckids/rpcserver/etcd"
 )
 
 // Exit codes.
@@ -25,9 +27,6 @@ const (
 	exitError = 1
 	exitUsage = 2
 )
-
-// drainTime is how long running calls may take after the first signal.
-const drainTime = 10 * time.Second
 
 func main() {
 	signals := make(chan os.Signal, 2)
@@ -58,13 +57,23 @@ func explain(err error) (code int, cause, cure string) {
 	cause = err.Error()
 	usage, isUsage := errors.AsType[usageError](err)
 	op, isOp := errors.AsType[*net.OpError](err)
+	setup, isSetup := errors.AsType[*setupError](err)
+	unregistered, isMember := errors.AsType[*etcd.Error](err)
 	switch {
+	case isMember:
+		return explainMember(unregistered)
+	case isSetup:
+		return exitError, setup.cause, setup.cure
 	case isUsage:
 		cause, _, _ = strings.Cut(usage.Error(), ": strconv.")
-		cause, _, _ = strings.Cut(cause, ": time:")
+		if cause, _, isTime := strings.Cut(cause, ": time:"); isTime {
+			return exitUsage, cause, "times have a unit, as in 10s, 500ms or 1m30s"
+		}
 		return exitUsage, cause, "rpckids-server --help lists the flags"
 	case errors.Is(err, syscall.EADDRINUSE) && isOp:
 		return exitError, fmt.Sprintf("%s is in use by another program", op.Addr), "stop that program, or take a free port with --addr localhost:0"
+	case errors.Is(err, syscall.EACCES) && isOp:
+		return exitError, fmt.Sprintf("may not listen on %s", op.Addr), "ports below 1024 are for the administrator: take another with --addr"
 	case isOp:
 		cause = "cannot listen: " + op.Err.Error()
 	}
@@ -74,6 +83,9 @@ func explain(err error) (code int, cause, cure string) {
 type settings struct {
 	addr, format, level string
 	config              rpcserver.Config
+	member              member
+	secure              secure
+	limits              limits
 }
 
 func newCommand(out io.Writer, signals <-chan os.Signal) *cobra.Command {
@@ -84,8 +96,11 @@ func newCommand(out io.Writer, signals <-chan os.Signal) *cobra.Command {
 		Long: `Serve the demo services on one TCP port, over the wire of the original and over version 2: fib, exp, echo, slow, fail and log,
 and with items, which only version 2 carries, fibs, sum, chat and ticks.
 
-The log goes to standard output. Ctrl+C lets running calls finish, for 10 seconds at most; a second one cuts them.`,
-		Example:       "  rpckids-server\n  rpckids-server --addr localhost:0 --log-format json\n  rpckids-server --log-level warn   # for measuring",
+The log goes to standard output. Ctrl+C lets running calls finish, for 10 seconds or what --drain says; a second one cuts them.`,
+		Example: "  rpckids-server\n  rpckids-server --addr localhost:0 --log-format json\n  rpckids-server --log-level warn   # for measuring\n" +
+			"  rpckids-server --addr :8888 --advertise web1:8888 --etcd http://127.0.0.1:2379 --name demo\n" +
+			"  rpckids-server --dev-tls ./tls                 # TLS with certificates of its own\n" +
+			"  rpckids-server --tls-cert c.pem --tls-key k.pem --client-ca ca.pem --refuse-plain",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -94,7 +109,12 @@ The log goes to standard output. Ctrl+C lets running calls finish, for 10 second
 			}
 			return nil
 		},
-		RunE: func(*cobra.Command, []string) error { return serve(&set, out, signals) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := blank(cmd.Flags()); err != nil {
+				return usageError{err}
+			}
+			return serve(&set, out, signals)
+		},
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -104,9 +124,22 @@ The log goes to standard output. Ctrl+C lets running calls finish, for 10 second
 	f.IntVar(&set.config.Queue, "queue", 1000, "calls that wait for a worker; 0 means none")
 	f.DurationVar(&set.config.Idle, "idle", 60*time.Second, "close a connection after this long without a byte; 0 means never")
 	f.BoolVar(&set.config.V1Only, "v1-only", false, "speak the wire of the original alone")
+	set.limits.flags(f, &set.config)
+	set.secure.flags(f)
+	set.member.flags(f)
 	f.StringVar(&set.format, "log-format", "text", "text or json")
 	f.StringVar(&set.level, "log-level", "info", "debug, info, warn or error; info has a line for every message")
 	return cmd
+}
+
+// blank names a flag whose value is empty: a variable that is not set, as in --token-file "$TOKENS", must not open the server to everybody.
+func blank(f *pflag.FlagSet) (err error) {
+	f.Visit(func(flag *pflag.Flag) {
+		if v := flag.Value.String(); v == "" || v == "[]" {
+			err = fmt.Errorf("--%s is empty: is a variable not set?", flag.Name)
+		}
+	})
+	return err
 }
 
 func serve(set *settings, out io.Writer, signals <-chan os.Signal) error {
@@ -118,26 +151,48 @@ func serve(set *settings, out io.Writer, signals <-chan os.Signal) error {
 		return usageError{err}
 	}
 	set.config.Logger = logger
+	if err := set.secure.apply(&set.config, logger); err != nil {
+		return err
+	}
+	set.secure.announce(&set.config, set.addr, func(command string) {
+		if set.format == "json" { // whose lines all are objects
+			logger.Info("connect with", "command", command)
+			return
+		}
+		fmt.Fprintln(out, "connect with: "+command)
+	})
 	s := rpcserver.New(&set.config)
+	set.secure.collect(s)
 	demo.RegisterLogging(s, func(line string) { logger.Info("a line was cast", "line", printable(line)) })
-	served := make(chan error, 1)
-	go func() { served <- s.ListenAndServe(set.addr) }() // ends after Shutdown or with its error; received below in every case
+	served, withdraw, err := set.member.serve(s, set.addr, logger)
+	if err != nil {
+		return err
+	}
 	select {
 	case err := <-served:
+		withdraw()
 		return err
 	case <-signals:
 	}
 	logger.Info("server stops")
-	if err := shutdown(s, signals); err != nil {
+	s.SetReady(false) // whoever sends calls here has to see it first
+	withdraw()
+	if err := shutdown(s, signals, set.limits.lameDuck, set.limits.drain); err != nil {
 		logger.Warn("running calls were cut")
 	}
 	<-served
 	return nil // that calls were cut is not the command's failure
 }
 
-// shutdown waits for running calls, until drainTime is over or another signal comes; an error says that some were cut.
-func shutdown(s *rpcserver.Server, signals <-chan os.Signal) error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+// shutdown lets the server go on for a while as if nothing were, so that balancers see that it is not ready, and then waits for running calls, until the time
+// to drain is over. Another signal ends both; an error says that calls were cut.
+func shutdown(s *rpcserver.Server, signals <-chan os.Signal, lameDuck, drain time.Duration) error {
+	select {
+	case <-time.After(lameDuck):
+	case <-signals:
+		drain = 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	drained := make(chan error, 1)
 	go func() { drained <- s.Shutdown(ctx) }() // ends with ctx at the latest; received below
@@ -159,6 +214,12 @@ func (s *settings) check() error {
 		return fmt.Errorf("--queue is %d, want 0 or more", s.config.Queue)
 	case s.config.Idle < 0:
 		return fmt.Errorf("--idle is %s, want 0 or more", s.config.Idle)
+	}
+	if err := s.member.check(); err != nil {
+		return err
+	}
+	if err := s.limits.check(&s.config); err != nil {
+		return err
 	}
 	if s.config.Queue == 0 {
 		s.config.Queue = -1

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -107,7 +108,7 @@ func TestTextLog(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	s.lines.await(`^connection comes peer=127\.0\.0\.1:\d+ at=`)
-	s.lines.await(`^read a message peer=127\.0\.0\.1:\d+ id=1 type=fib bytes=18 at=`)
+	s.lines.await(`^read a message peer=127\.0\.0\.1:\d+ request_id=1 service=fib bytes=18 at=`)
 	s.lines.await(`^connection leaves peer=127\.0\.0\.1:\d+ reason="peer closed" at=`)
 	nc, err := net.Dial("tcp", "localhost:"+port)
 	if err != nil {
@@ -117,7 +118,7 @@ func TestTextLog(t *testing.T) {
 	s.lines.await(`^a line was cast line="hi \\x1b\[2J\\u202ex{190}\.\.\." at=`)
 	nc.Close()
 	s.call(port, "\x1b[2J", "10")
-	s.lines.await(`^a call failed peer=\S+ code=not_found error="no service \\"\\x1b\[2J\\"" at=`)
+	s.lines.await(`^a call failed peer=\S+ request_id=1 code=not_found error="no service \\"\\x1b\[2J\\"" protocol=v1 took=\S+ at=`)
 	s.stop(exitOK)
 	s.lines.await(`^server stops at=`)
 }
@@ -143,7 +144,7 @@ func TestSecondSignalCuts(t *testing.T) {
 	}
 	defer nc.Close()
 	nc.Write(wire.AppendMessage(nil, "1", "slow", "60000"))
-	s.lines.await("type=slow")
+	s.lines.await("service=slow")
 	began := time.Now()
 	s.signals <- os.Interrupt
 	s.lines.await("server stops")
@@ -155,6 +156,70 @@ func TestSecondSignalCuts(t *testing.T) {
 	if b, err := io.ReadAll(nc); len(b) > 0 {
 		t.Errorf("got %q, %v, want no answer", b, err)
 	}
+}
+
+// After a first signal balancers see that the server is not ready, and calls still come through. A second one ends that.
+func TestLameDuck(t *testing.T) {
+	s := start(t, "--addr", "localhost:0", "--http", "--lame-duck", "1h")
+	port := s.lines.await(`^server started @ localhost:(\d+)`)[1]
+	ready := func() int {
+		r, err := http.Get("http://localhost:" + port + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		defer http.DefaultClient.CloseIdleConnections()
+		return r.StatusCode
+	}
+	if got := ready(); got != http.StatusOK {
+		t.Errorf("before: got %d, want 200", got)
+	}
+	s.signals <- syscall.SIGTERM
+	s.lines.await("server stops")
+	for deadline := time.Now().Add(10 * time.Second); ready() != http.StatusServiceUnavailable; {
+		if time.Now().After(deadline) {
+			t.Fatal("the server is still ready")
+		}
+	}
+	if got := s.call(port, "fib", "10"); got != "fib_res 89" {
+		t.Errorf("got %q, want 89", got)
+	}
+	s.stop(exitOK)
+}
+
+// The limits of the command line are the server's, and --drain bounds the wait for running calls.
+func TestLimits(t *testing.T) {
+	s := start(t, "--addr", "localhost:0", "--max-conns", "2", "--max-in-flight", "1", "--rate", "1", "--burst", "2", "--adaptive", "--drain", "10ms")
+	port := s.lines.await(`^server started @ localhost:(\d+)`)[1]
+	nc, err := net.Dial("tcp", "localhost:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	nc.Write(wire.AppendMessage(nil, "1", "slow", "60000"))
+	s.lines.await("service=slow")
+	const ours = "0123456789abcdef;rk2"
+	for range 2 {
+		nc.Write(wire.AppendMessage(nil, ours, "slow", "1"))
+	}
+	for got, b := "", make([]byte, 1000); !strings.Contains(got, `"1 call is in flight"`) || !strings.Contains(got, `"more than 1 call a second"`); {
+		n, err := nc.Read(b)
+		if got += string(b[:n]); err != nil {
+			t.Fatalf("got %q, %v; want a refusal for each limit", got, err)
+		}
+	}
+	other, err := net.Dial("tcp", "localhost:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	s.lines.await("connection comes(?s:.*)connection comes")
+	if got := s.call(port, "fib", "1"); got != "EOF" && !strings.Contains(got, "reset") {
+		t.Errorf("a third connection: got %s, want it closed", got)
+	}
+	s.lines.await("warn: connection refused peer=\\S+ reason=connections")
+	s.stop(exitOK)
+	s.lines.await("warn: running calls were cut")
 }
 
 func TestBadCommandLines(t *testing.T) {
@@ -173,6 +238,11 @@ func TestBadCommandLines(t *testing.T) {
 		{"--workers 0", exitUsage, "error: --workers is 0, want 1 or more\nhint: rpckids-server --help lists the flags\n"},
 		{"--queue -1", exitUsage, "error: --queue is -1, want 0 or more\nhint: rpckids-server --help lists the flags\n"},
 		{"--idle -1s", exitUsage, "error: --idle is -1s, want 0 or more\nhint: rpckids-server --help lists the flags\n"},
+		{"--max-conns 0", exitUsage, "error: --max-conns is 0, want 1 or more\nhint: rpckids-server --help lists the flags\n"},
+		{"--max-in-flight -1", exitUsage, "error: --max-in-flight is -1, want 0 or more\nhint: rpckids-server --help lists the flags\n"},
+		{"--rate -1", exitUsage, "error: --rate is -1, want 0 or more\nhint: rpckids-server --help lists the flags\n"},
+		{"--burst 5", exitUsage, "error: --burst is 5, and there is no --rate that it belongs to\nhint: rpckids-server --help lists the flags\n"},
+		{"--drain -1s", exitUsage, "error: --drain is -1s, want 0 or more\nhint: rpckids-server --help lists the flags\n"},
 		{"--log-format xml", exitUsage, "error: --log-format is \"xml\", want text or json\nhint: rpckids-server --help lists the flags\n"},
 		{"--log-level loud", exitUsage, "error: --log-level is \"loud\", want debug, info, warn or error\nhint: rpckids-server --help lists the flags\n"},
 		{"--addr " + taken.Addr().String(), exitError, "error: " + taken.Addr().String() + " is in use by another program\nhint: stop that program, or take a free port with --addr localhost:0\n"},

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What --dev-tls makes is good for TLS both ways, is for its owner alone, and is made again only where it is no good any more.
+func TestDevFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "tls")
+	f, err := makeDevFiles(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{dir: 0o700, f.ca.key: 0o600, f.server.key: 0o600, f.client.key: 0o600, f.ca.cert: 0o644} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: got %v, %v, want %v", path, info.Mode().Perm(), err, want)
+		}
+	}
+	load := func(p pair) *x509.Certificate {
+		t.Helper()
+		c, err := tls.LoadX509KeyPair(p.cert, p.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Leaf
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(load(f.ca))
+	for _, name := range []string{"localhost", "127.0.0.1", "::1"} {
+		if _, err := load(f.server).Verify(x509.VerifyOptions{Roots: pool, DNSName: name}); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := load(f.client).Verify(x509.VerifyOptions{Roots: pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+		t.Error(err)
+	}
+	serials := func() string {
+		return fmt.Sprint(load(f.ca).SerialNumber, load(f.server).SerialNumber, load(f.client).SerialNumber)
+	}
+	again := func() {
+		t.Helper()
+		if _, err := makeDevFiles(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := serials()
+	if again(); serials() != before {
+		t.Error("good certificates were made again")
+	}
+	ca, err := tls.LoadX509KeyPair(f.ca.cert, f.ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := leaf("rpckids-server", x509.ExtKeyUsageServerAuth)
+	old.NotAfter = time.Now().Add(time.Hour)
+	if _, err := f.server.make(old, &ca); err != nil {
+		t.Fatal(err)
+	}
+	again()
+	was, is := strings.Fields(before), strings.Fields(serials())
+	if is[0] != was[0] || is[1] == was[1] || is[2] != was[2] || !lasts(load(f.server)) {
+		t.Errorf("an old server certificate: had %v, have %v", was, is)
+	}
+	os.Remove(f.ca.key)
+	again()
+	if now := strings.Fields(serials()); now[0] == is[0] || now[1] == is[1] || now[2] == is[2] {
+		t.Errorf("without the authority's key: had %v, have %v", is, now)
+	}
+	if _, err := makeDevFiles(f.ca.cert); err == nil {
+		t.Error("a file was taken for a folder")
+	}
+}
+
+// /metrics moves with the calls that are made; without --http and TLS it is closed.
+func TestMetricsOnThePort(t *testing.T) {
+	get := func(port, path string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "GET", "http://localhost:"+port+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close = true
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(answer.Body)
+		return answer.StatusCode, string(text)
+	}
+	s := start(t, "--addr", "localhost:0", "--http")
+	port := s.lines.await(`^server started @ localhost:(\d+)`)[1]
+	s.call(port, "fib", "10")
+	if status, text := get(port, "/metrics"); status != 200 || !strings.Contains(text, `rpckids_server_calls_total{code="ok",method="fib",pattern="call",protocol="v1"} 1`) {
+		t.Errorf("got %d\n%s", status, text)
+	}
+	if status, text := get(port, "/readyz"); status != 200 {
+		t.Errorf("got %d %s", status, text)
+	}
+	s.stop(exitOK)
+	s = start(t, "--addr", "localhost:0")
+	port = s.lines.await(`^server started @ localhost:(\d+)`)[1]
+	if status, text := get(port, "/metrics"); status != 403 || !strings.Contains(text, "--http") {
+		t.Errorf("got %d %s", status, text)
+	}
+	if status, text := get(port, "/healthz"); status != 200 || text != "ok\n" {
+		t.Errorf("got %d %q", status, text)
+	}
+	s.stop(exitOK)
+}
+
+// What is wrong about certificates, tokens and their files ends the command with one line for the cause and one for the cure. Neither shows a token, and
+// none of it starts a server that is more open than was asked for.
+func TestSecureMistakes(t *testing.T) {
+	const secret = "not-for-the-terminal"
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	f, err := makeDevFiles(filepath.Join(dir, "tls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args        []string
+		code        int
+		cause, cure string
+	}{
+		{[]string{"--tls-cert", f.server.cert}, exitUsage, "--tls-cert and --tls-key go together", "--help"},
+		{[]string{"--tls-cert", f.server.cert, "--tls-key", f.client.key}, exitError, "private key does not match", "--dev-tls DIR"},
+		{[]string{"--tls-cert", "nowhere", "--tls-key", "nowhere"}, exitError, "no such file", "--dev-tls DIR"},
+		{[]string{"--tls-cert", file("junk", "junk"), "--tls-key", f.server.key}, exitError, "failed to find any PEM data", "--dev-tls DIR"},
+		{[]string{"--dev-tls", dir, "--tls-cert", "a", "--tls-key", "b"}, exitUsage, "--dev-tls brings a certificate of its own", "--help"},
+		{[]string{"--dev-tls", file("afile", "")}, exitError, "not a directory", "--dev-tls ./tls"},
+		{[]string{"--client-ca", f.ca.cert}, exitUsage, "--client-ca needs TLS", "--help"},
+		{[]string{"--dev-tls", dir, "--client-ca", file("none.pem", "")}, exitError, "there is no certificate in", "authorities"},
+		{[]string{"--dev-tls", dir, "--client-ca", "nowhere"}, exitError, "no such file", "authorities"},
+		{[]string{"--refuse-plain"}, exitUsage, "--refuse-plain needs TLS", "--help"},
+		{[]string{"--dev-tls", dir, "--refuse-plain", "--http"}, exitUsage, "one of the two", "--help"},
+		{[]string{"--token", secret}, exitUsage, "--token: want NAME=TOKEN", "--help"},
+		{[]string{"--token", "a=" + secret, "--token", "b=" + secret}, exitUsage, "two names have the same token", "--help"},
+		{[]string{"--token", "a=two " + secret}, exitUsage, "visible ASCII", "--help"},
+		{[]string{"--token-file", "nowhere"}, exitError, "no such file", "NAME=TOKEN"},
+		{[]string{"--token-file", dir}, exitError, "is a directory", "NAME=TOKEN"},
+		{[]string{"--token-file", file("empty", "# nobody yet\n\n")}, exitError, "there is no token in", "NAME=TOKEN"},
+		{[]string{"--token-file", file("words", "# names\nalice "+secret+"\n")}, exitUsage, "words, line 2: want NAME=TOKEN", "--help"},
+		{[]string{"--token-file", file("wide", "a="+strings.Repeat(secret, 1<<12))}, exitError, "a line that is too long", "NAME=TOKEN"},
+		{[]string{"--token-file", file("long", "a="+strings.Repeat(secret, 1<<9))}, exitUsage, "at most", "--help"},
+		{[]string{"--token-file", ""}, exitUsage, "--token-file is empty: is a variable not set?", "--help"},
+		{[]string{"--dev-tls", ""}, exitUsage, "--dev-tls is empty", "--help"},
+		{[]string{"--client-ca", ""}, exitUsage, "--client-ca is empty", "--help"},
+		{[]string{"--etcd", "", "--name", "demo"}, exitUsage, "--etcd is empty", "--help"},
+		{[]string{"--idle", "5"}, exitUsage, `invalid argument "5" for "--idle" flag`, "times have a unit"},
+		{[]string{"--addr", ""}, exitUsage, "--addr is empty", "--help"},
+	} {
+		var out, problems bytes.Buffer
+		args := test.args
+		if args[0] != "--addr" {
+			args = append([]string{"--addr", "localhost:0"}, args...)
+		}
+		code := run(args, &out, &problems, make(chan os.Signal))
+		cause, cure, _ := strings.Cut(problems.String(), "\nhint: ")
+		if code != test.code || !strings.Contains(cause, test.cause) || !strings.Contains(cure, test.cure) || strings.Count(problems.String(), "\n") != 2 {
+			t.Errorf("%q: exit code %d, want %d; got %q, want %s and %s", test.args, code, test.code, problems.String(), test.cause, test.cure)
+		}
+		if out.Len() > 0 || strings.Contains(problems.String(), secret) {
+			t.Errorf("%q: printed %q and %q", test.args, out.String(), problems.String())
+		}
+	}
+}
+
+// Where the log is JSON, what --dev-tls prints is, too; and a certificate that nobody will take is told of.
+func TestDevTLSInJSON(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, "--addr", "localhost:0", "--log-format", "json", "--dev-tls", dir)
+	s.lines.await(`"msg":"connect with","command":"rpckids-console connect localhost:\d+ --tls --ca `)
+	s.stop(exitOK)
+	for line := range strings.Lines(s.lines.b.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("no JSON: %s", line)
+		}
+	}
+	f, err := makeDevFiles(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := tls.LoadX509KeyPair(f.ca.cert, f.ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := leaf("rpckids-server", x509.ExtKeyUsageServerAuth)
+	old.NotAfter = time.Now().Add(-time.Minute)
+	if _, err := f.server.make(old, &ca); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, "--addr", "localhost:0", "--tls-cert", f.server.cert, "--tls-key", f.server.key)
+	s.lines.await(`^warn: the certificate is not valid now, clients will refuse it file=`)
+	s.lines.await(`^server started @`)
+	s.stop(exitOK)
+}
