@@ -33,7 +33,6 @@ type conn struct {
 	half     time.Time // since when the message that is half there counts as waiting
 	armed    time.Time // the read deadline that is set
 	woken    *woken    // what ended a rest, until it is looked at
-	small    *[256]byte
 	eof      bool
 	repaired bool          // one was logged
 	bucket   *bucket       // what Config.Rate leaves this peer; nil until it calls
@@ -193,29 +192,12 @@ func (c *conn) fill() (n int, err error) {
 		c.came, err = c.reader.Read()
 		n = len(c.came)
 	} else {
-		n, err = c.fillFromOther()
-	}
-	c.s.count.traffic.In.Add(uint64(n))
-	return n, err
-}
-
-// fillFromOther is fill for what is no plain socket, as inside TLS: between messages it waits without a large buffer.
-func (c *conn) fillFromOther() (n int, err error) {
-	if c.dec.Buffered() > 0 {
 		b := c.dec.Space()
 		n, err = c.nc.Read(b)
 		c.came = b[:n]
-	} else {
-		if c.small == nil {
-			c.small = new([256]byte)
-		}
-		c.dec.Release()
-		if n, err = c.nc.Read(c.small[:]); n > 0 {
-			b := c.dec.Space()
-			c.came = b[:copy(b, c.small[:n])]
-		}
+		c.dec.Fed(n)
 	}
-	c.dec.Fed(n)
+	c.s.count.traffic.In.Add(uint64(n))
 	return n, err
 }
 

@@ -74,7 +74,7 @@ func placeOf(a net.Addr) (addr netip.Addr, counts bool) {
 // turnAway closes a connection that is one too many. It gets no word: on what version of the wire it would want one is not known yet, and
 // who floods does not listen.
 func (s *Server) turnAway(nc net.Conn, g *guest, why refusal) {
-	nc.Close()
+	defer nc.Close() // last: who sees it finds it counted
 	s.refused(why, nc.RemoteAddr())
 	line := &s.door.full
 	if why == tooManyFromThere {
