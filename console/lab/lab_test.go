@@ -46,15 +46,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// holdLab starts three servers, pauses the second, says where they are and waits to be killed.
+// holdLab starts three servers, pauses the second, says where they are and waits to be killed. It closes nothing. Who started the tests may ignore signals, as
+// nohup does, and their programs with them: so it asks for those that end it.
 func holdLab() {
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGINT, syscall.SIGHUP)
 	exe, _ := os.Executable()
 	l, err := Start(context.Background(), 3, exe, "child")
 	if err == nil {
 		err = l.Pause(context.Background(), 2)
 	}
 	fmt.Println(strings.Join(l.Addresses(), " "), err)
-	select {}
+	<-end
+	os.Exit(1)
 }
 
 const patience = 20 * time.Second
