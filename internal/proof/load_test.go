@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -185,6 +186,54 @@ func figure[T int | float64 | time.Duration](t testing.TB, name string, value, l
 		t.Fail()
 	}
 	t.Logf("%s %s %s %s", name, short(value), short(limit), verdict)
+}
+
+// busy says that healthy servers took far longer than their work does: then the machine has no time for them, and what depends on how long they take, compared to
+// others, is no figure of ours. internal/balance holds the same figures in fake time.
+func busy(t testing.TB, healthy []sample, work time.Duration, names string) bool {
+	t.Helper()
+	median := percentile(healthy, 0.5)
+	if median <= 2*work {
+		return false
+	}
+	t.Logf("%s not judged: the machine is busy, work of %v takes %v", names, work, median.Round(10*time.Microsecond))
+	return true
+}
+
+// unlike says that servers which are the same took times that are not: the machine had less of itself for one of them, and that one rightly gets fewer calls.
+func unlike(t testing.TB, all []sample, names string) bool {
+	t.Helper()
+	sum, n := map[string]time.Duration{}, map[string]int{}
+	for _, s := range all {
+		if s.err == nil {
+			sum[s.who] += s.took
+			n[s.who]++
+		}
+	}
+	var least, most time.Duration
+	for who := range sum {
+		mean := sum[who] / time.Duration(n[who])
+		if least == 0 || mean < least {
+			least = mean
+		}
+		most = max(most, mean)
+	}
+	if most <= least+least/10 {
+		return false
+	}
+	t.Logf("%s not judged: the machine is busy, the same work takes %v on one server and %v on another", names, least.Round(10*time.Microsecond), most.Round(10*time.Microsecond))
+	return true
+}
+
+// by returns the calls that these servers have answered.
+func by(all []sample, names string) []sample {
+	var theirs []sample
+	for _, s := range all {
+		if s.err == nil && strings.Contains(names, s.who) {
+			theirs = append(theirs, s)
+		}
+	}
+	return theirs
 }
 
 func short[T int | float64 | time.Duration](v T) string {
