@@ -117,6 +117,8 @@ func (l *Log) changedLocked(before, now Stats, at time.Time) {
 		why = ": " + now.LastError
 	}
 	switch {
+	case now.Servers > 1 && now.State == Connected && before.State == Connected && now.Reconnects > before.Reconnects: // which one and since when, Peers knows; Server is any of them
+		l.addLocked(EventUp, time.Now(), fmt.Sprintf("one of %d servers is connected again", now.Servers))
 	case now.State == Connected && (before.State != Connected || now.Reconnects > before.Reconnects):
 		l.addLocked(EventUp, at, "connected again to "+or(now.Server, now.Target))
 	case now.State == before.State:
