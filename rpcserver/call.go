@@ -38,6 +38,7 @@ type Call struct {
 	onEnd   func(error) // gone as a value, made once
 
 	own   []byte // memory behind id and payload, unless they still stand in the read buffer
+	place place  // what it takes of the pool
 	queue bool   // counted in its connection's inFlight and held
 	next  *Call  // in the calls it waits in
 }

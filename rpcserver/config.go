@@ -13,7 +13,8 @@ import (
 // Config sets up a Server. A nil *Config and the zero value mean the safe defaults; a field out of its range is brought
 // into it, as said beside it, so that New cannot fail. New copies the Config.
 type Config struct {
-	// Workers is how many handlers run at once. 0 or less means 16.
+	// Workers is how many handlers run at once. 0 or less means 16. Where they compute, more than there are processors make nothing faster, and
+	// everything else, refusals among it, waits longer for a processor.
 	Workers int
 	// Queue is how many calls wait for a worker. 0 means 1000, less means none. When it is full the reader of the
 	// connection runs the call itself, so its peer feels it; a peer of ours gets resource_exhausted at once instead.
@@ -22,14 +23,16 @@ type Config struct {
 	Idle time.Duration
 	// HalfMessage closes a connection whose message is not complete this long after its first byte. 0 or less means 10 s.
 	HalfMessage time.Duration
-	// WriteStall closes a connection that takes no byte of what waits for it for this long. 0 or less means 10 s.
+	// WriteStall closes a connection that takes no byte of what waits for it for this long. 0 or less means 10 s. Where nearly MaxConnMemory
+	// waits, a second is enough.
 	WriteStall time.Duration
 	// MaxMessage is the largest type name or payload in bytes, in both directions. 0 or less means 1 MiB, which is all that the
 	// original's programs take; more than 1 GiB means 1 GiB.
 	MaxMessage int
 	// MaxConnMemory is how many bytes of requests and items are held for one connection before its reader pauses; on version 2, before the
-	// stream that would bring more fails. As much may wait to be sent, or what all workers can answer and 1 MiB if that is more. 0 or less means 16 MiB;
-	// less than MaxMessage means MaxMessage.
+	// stream that would bring more fails. As much may wait to be sent: calls wait for their workers from 1 MiB on, but those that run may all answer,
+	// and a peer for which more than 15/16 of MaxConnMemory waits then, and that takes nothing of it for a second, is cut. One that takes something
+	// each second gets it all. 0 or less means 16 MiB; less than MaxMessage means MaxMessage.
 	MaxConnMemory int
 	// MaxStreams is how many calls and streams a peer of version 2 may have open at once on a connection. 0 or less means 512; more
 	// than a million means a million.
@@ -46,20 +49,21 @@ type Config struct {
 	// IP have no limit of their own. 0 or less means 256.
 	MaxConnsPerAddr int
 	// MaxInFlight is how many calls and streams there may be at once: all whose handlers run, also if nobody waits for them any more, and all
-	// that wait for a worker. Quick services do not count. One more is refused; a peer of the original is read no further instead.
+	// that wait for a worker. Quick services do not count, handlers of HTTP do. One more is refused; a peer of the original is read no further instead.
 	// 0 or less means 1024, or Workers and Queue together if that is more. What they are beyond it has no effect.
 	MaxInFlight int
 	// MaxConnInFlight is the same for one connection, but for casts on version 2, which count in all alone. It also bounds MaxStreams.
 	// 0 or less means 512, or MaxStreams if that is more.
 	MaxConnInFlight int
-	// Rate is how many calls each client may make. The zero value is no limit.
+	// Rate is how many calls each client may make, and HTTP requests but for /healthz and /readyz. The zero value is no limit.
 	Rate Rate
 	// Adaptive lowers MaxInFlight, for calls, to what does not make them slow, and follows that as it changes; at least 4.
 	Adaptive bool
 	// CrashOnPanic lets a handler's panic end the program, once it is logged. Otherwise its caller gets internal, and the server goes on.
 	CrashOnPanic bool
 	// TLS lets peers speak TLS on the same port as everything else; inside it all is as outside. nil: there is none. Versions below 1.2 are not taken. With
-	// ClientCAs and ClientAuth it is mutual TLS, whose names [Identity] tells. [NewCertFiles] reads a certificate again when it changes on disk.
+	// ClientCAs and ClientAuth it is mutual TLS, whose names [Identity] tells. [NewCertFiles] reads a certificate again when it changes on disk,
+	// and [NewCAFile] the authorities of clients.
 	TLS *tls.Config
 	// RefusePlain turns away whoever does not speak TLS, with an answer that says so. /healthz stays open. Without TLS it has no effect.
 	RefusePlain bool
@@ -120,6 +124,9 @@ func (c *Config) withDefaults() Config {
 	d.MaxConnMemory = max(positive(d.MaxConnMemory, 16<<20), d.MaxMessage)
 	return d
 }
+
+// ample is how much may wait for a peer that takes nothing for a second. The rest of its memory is for the calls themselves.
+func (c *Config) ample() int { return c.MaxConnMemory - c.MaxConnMemory/16 }
 
 func positive[T int | time.Duration](v, otherwise T) T {
 	if v > 0 {

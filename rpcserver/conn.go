@@ -43,13 +43,14 @@ type conn struct {
 	mu       sync.Mutex // protects the fields below
 	out      []byte     // replies that wait to be written
 	spare    []byte     // the other buffer of the two
-	flushing bool       // somebody owns the writing side of nc
-	writing  int        // bytes that it is writing
+	surplus  *surplus   // nil unless very much waits to be written
+	writing  int        // bytes that are being written
 	inFlight int        // calls queued, parked or running
 	held     int        // bytes of their requests
 	parked   calls      // taken off the queue because the peer does not read its replies
 	last     []byte     // errors for a peer of the original protocol: written before the connection closes
 	why      Reason     // why reading ends; "" while it goes on
+	flushing bool       // somebody owns the writing side of nc
 	dead     bool       // nc is closed
 	handed   bool       // nc is in the hands of net/http, which also times its reads
 	v2       *v2        // nil on version 1; set once
@@ -57,7 +58,8 @@ type conn struct {
 	wake     chan struct{}
 	failures hush // those that were logged
 
-	refused atomic.Bool // nothing more is taken: an error is this peer's last answer
+	refused atomic.Bool   // nothing more is taken: an error is this peer's last answer
+	taken   atomic.Uint64 // bytes of replies that were written
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -293,6 +295,10 @@ func (c *conn) cutLocked(why Reason, cause error) {
 	}
 	c.dead = true
 	c.out, c.last = nil, nil
+	if m := c.surplus; m != nil && m.timer != nil {
+		m.timer.Stop()
+	}
+	c.surplus = nil
 	c.cancel(cause)
 	c.nc.Close()
 	c.s.pool.back(&c.parked) // to be counted; they will not run

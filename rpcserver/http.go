@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -144,6 +145,11 @@ func (s *Server) answerHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, denied := c.asks(r)
+	if e := c.paceHTTP(r, name); e != nil {
+		s.refused(tooFast, c.nc.RemoteAddr())
+		s.denyHTTP(w, r, e)
+		return
+	}
 	if denied != nil {
 		s.refused(unknownCaller, c.nc.RemoteAddr())
 		s.denyHTTP(w, r, denied)
@@ -187,7 +193,29 @@ func (c *conn) asks(r *http.Request) (name string, denied *Error) {
 	return c.authenticate(r.Context(), cr)
 }
 
+// paceHTTP takes a request out of its caller's bucket, as pace takes a call, and says so if there is none. A name may be the request's own, so the
+// connection has no bucket.
+func (c *conn) paceHTTP(r *http.Request, name string) *Error {
+	p := c.s.pacer
+	if p == nil || r.URL.Path == "/readyz" {
+		return nil
+	}
+	if name == "" {
+		name = addressOf(c.nc.RemoteAddr())
+	}
+	now := time.Now()
+	b := p.join(name, now)
+	defer p.part(b)
+	if wait, ok := b.take(now); !ok {
+		return c.tooFastError(wait)
+	}
+	return nil
+}
+
 func (s *Server) denyHTTP(w http.ResponseWriter, r *http.Request, e *Error) {
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", fmt.Sprint(math.Ceil(e.RetryAfter.Seconds())))
+	}
 	status := http.StatusUnauthorized
 	switch e.Code {
 	case Unauthenticated:
@@ -216,10 +244,32 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/services":
 		s.listHTTP(w, r)
 	case s.config.HTTP != nil:
-		s.config.HTTP.ServeHTTP(w, r)
+		s.hostHTTP(w, r)
 	default:
 		said(w, r, http.StatusNotFound, "here are /healthz, /readyz and /services; the rest of this port speaks rpckids")
 	}
+}
+
+// hostHTTP runs the handler of the Config, which takes no worker, unless there is no place for it.
+func (s *Server) hostHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.pool.admitGuest() {
+		s.refused(tooManyInFlight, r.Context().Value(httpKey{}).(*conn).nc.RemoteAddr())
+		s.denyHTTP(w, r, &Error{Code: Unavailable, Message: someCalls(s.config.MaxInFlight, "is", "are") + " in flight", RetryAfter: s.pool.retryAfter(time.Now())})
+		return
+	}
+	defer s.pool.unhost()
+	s.config.HTTP.ServeHTTP(w, r)
+}
+
+// admitGuest gives a place to a handler that has a goroutine already; unhost takes it back.
+func (p *pool) admitGuest() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.ownLocked()+p.readers+p.guests >= p.most {
+		return false
+	}
+	p.guests++
+	return true
 }
 
 func (s *Server) listHTTP(w http.ResponseWriter, r *http.Request) {

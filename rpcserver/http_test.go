@@ -86,6 +86,7 @@ func TestHTTP(t *testing.T) {
 		}
 		b.nc.Close()
 		e.want(t, rpcserver.WasHTTP)
+		synctest.Wait() // it is counted out after that is told
 		if got := h.s.Stats().Open; got != 0 {
 			t.Errorf("%d connections are open", got)
 		}

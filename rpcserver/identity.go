@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"net"
+
+	"github.com/rpckids/rpckids/internal/socket"
 )
 
 // Identity returns who made the call whose handler got ctx, as far as that has been proved: what the Authenticator said, or without one the name in
@@ -26,7 +28,8 @@ func withIdentity(ctx context.Context, name string) context.Context {
 
 // passport is what is known of a peer beyond its address. A plain connection of a server without an Authenticator has none.
 type passport struct {
-	secure bool // TLS
+	secure bool          // TLS
+	waiter socket.Waiter // inside it; nil if every wait is a read
 	cert   *x509.Certificate
 	name   string // proved; or ""
 	denied *Error // why calls without a token of their own are refused; nil: they are not

@@ -214,6 +214,7 @@ func (c *conn) answer(call *Call, e *Error, flush bool) {
 	defer c.mu.Unlock()
 	if !c.dead && !call.silent {
 		c.answerLocked(call, e)
+		c.grownLocked()
 	}
 	if call.queue {
 		c.doneLocked(call)

@@ -90,7 +90,7 @@ type Stats struct {
 	Repaired uint64
 	Queued   int // calls that wait for a worker now
 	Running  int // workers that are busy now
-	Streams  int // streams with items that run now; they take no worker
+	Streams  int // streams with items, and handlers of Config.HTTP, that run now; they take no worker
 	InFlight int // all of these
 	Limit    int // how many of these there may be now; with Config.Adaptive, of those that are no streams
 

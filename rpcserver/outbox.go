@@ -10,7 +10,8 @@ import (
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
-// The outbox of a connection is two buffers that change places: replies are appended to one while the other is written.
+// The outbox of a connection is two buffers that change places: replies are appended to one while the other is written. Between them stand those
+// that are full, if a peer does not read.
 // Nobody but the holder of the flushing mark touches the writing side of the socket, and nobody who runs calls waits for a peer.
 
 // outSize is what an outbox takes to begin with; a connection with nothing to say holds none.
@@ -22,17 +23,30 @@ const (
 	keepOut  = 256 << 10 // the largest buffer that a busy connection keeps
 	growOut  = 64 << 10  // from here on a write is large enough
 	tookMost = 256 << 10 // the most that is given to the peer at once, so that progress is seen
+	recorded = 16 << 10  // the same where a write is not to be broken off: a record of TLS
+	// glance is how long a write waits at most before it is made again: a system may tell only late that there is room, and what was taken is
+	// known only then.
+	glance = 250 * time.Millisecond
+	// enough is how long a peer for which more than ample waits may take nothing: a second, and what is known a glance later.
+	enough = time.Second + glance
 )
 
-// roomForLocked makes a buffer be there for an answer with a payload of n bytes. Above maxOutbox, where only what runs already is added, it grows by no more than
-// that, so that what is held is what waits.
+// roomForLocked makes a buffer be there for an answer with a payload of n bytes. Above maxOutbox, where only what runs already is added, nothing grows: what is
+// full is put aside, so that what is held is what waits, and nothing is copied.
 func (c *conn) roomForLocked(call *Call, n int) {
 	if c.out == nil {
 		c.out = outBuffers.Get().(*[outSize]byte)[:0]
 	}
-	if need := len(c.out) + len(call.id) + wire.MaxName + n + 12; need > maxOutbox && need > cap(c.out) {
-		c.out = append(make([]byte, 0, need), c.out...)
+	n += len(call.id) + wire.MaxName + 12
+	if c.unsentLocked()+n <= maxOutbox || len(c.out)+n <= cap(c.out) {
+		return
 	}
+	if len(c.out) > 0 {
+		m := c.surplusLocked()
+		m.full = append(m.full, c.out)
+		m.bytes += len(c.out)
+	}
+	c.out = make([]byte, 0, max(n, growOut))
 }
 
 func freeOut(b []byte) {
@@ -42,7 +56,71 @@ func freeOut(b []byte) {
 }
 
 // unsentLocked returns how many bytes of replies are held for the peer.
-func (c *conn) unsentLocked() int { return len(c.out) + c.writing }
+func (c *conn) unsentLocked() int {
+	n := len(c.out) + c.writing
+	if c.surplus != nil {
+		n += c.surplus.bytes
+	}
+	return n
+}
+
+// surplus is there while more than maxOutbox waits for the peer. Only what calls have answered that ran already can be so much, but that may be what all
+// workers can.
+type surplus struct {
+	full  [][]byte    // to be written before out, which is not empty then
+	bytes int         // in full
+	timer *time.Timer // runs judge while more than ample waits; nil otherwise. Stopped when the connection is cut, after which it does nothing
+	taken uint64      // when it was looked at last
+	quiet time.Duration
+}
+
+func (c *conn) surplusLocked() *surplus {
+	if c.surplus == nil {
+		c.surplus = &surplus{}
+	}
+	return c.surplus
+}
+
+// grownLocked looks what it means that more waits than before.
+func (c *conn) grownLocked() {
+	if c.unsentLocked() <= c.s.config.ample() || c.dead {
+		return
+	}
+	if m := c.surplusLocked(); m.timer == nil {
+		m.timer, m.taken, m.quiet = time.AfterFunc(glance, c.judge), c.taken.Load(), 0
+	}
+}
+
+// judge looks each glance whether the peer takes something, until no more waits than may.
+func (c *conn) judge() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.surplus
+	switch taken := c.taken.Load(); {
+	case c.dead:
+		return
+	case c.unsentLocked() <= c.s.config.ample():
+		m.timer = nil
+		c.trimLocked()
+		return
+	case taken > m.taken:
+		m.taken, m.quiet = taken, 0
+	default:
+		m.quiet += glance
+	}
+	if m.quiet >= enough {
+		c.cutLocked(Stalled, errEnded(Stalled))
+		return
+	}
+	m.timer.Reset(glance)
+}
+
+// trimLocked lets go of a surplus that is none any more.
+func (c *conn) trimLocked() {
+	if m := c.surplus; m != nil && m.timer == nil && len(m.full) == 0 {
+		c.surplus = nil
+	}
+}
 
 // flushLocked writes what waits, unless somebody is at it already. With yield it first lets calls that are about to
 // finish add theirs: one write for many replies is what makes this fast. It never waits for the peer.
@@ -80,8 +158,15 @@ func (c *conn) try(b []byte) (n int, err error) {
 		return 0, nil
 	}
 	n, err = c.trier.TryWrite(b)
-	c.s.count.traffic.Out.Add(uint64(max(n, 0)))
+	c.took(n)
 	return n, err
+}
+
+func (c *conn) took(n int) {
+	if n > 0 {
+		c.taken.Add(uint64(n))
+		c.s.count.traffic.Out.Add(uint64(n))
+	}
 }
 
 // drain goes on with b, of which n bytes are written, and waits for the peer as long as it takes something.
@@ -104,20 +189,37 @@ func (c *conn) drain(b []byte, n int) {
 }
 
 func (c *conn) writeAll(b []byte) error {
-	for len(b) > 0 {
-		c.nc.SetWriteDeadline(time.Now().Add(c.s.config.WriteStall))
-		n, err := c.nc.Write(b[:min(len(b), tookMost)])
-		c.s.count.traffic.Out.Add(uint64(n))
-		b = b[n:]
-		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
+	stall := c.s.config.WriteStall
+	piece, wait := recorded, stall
+	if c.trier != nil {
+		piece, wait = tookMost, glance
+	}
+	for left := stall; len(b) > 0; {
+		c.nc.SetWriteDeadline(time.Now().Add(min(wait, left)))
+		n, err := c.nc.Write(b[:min(len(b), piece)])
+		c.took(n)
+		if b = b[n:]; n > 0 {
+			left = stall
+		} else {
+			left -= wait
+		}
+		if err != nil && (left <= 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
 	}
 	return nil
 }
 
-// swapLocked takes what waits and leaves the other buffer.
+// swapLocked takes what waits longest; of the two buffers it leaves the other one.
 func (c *conn) swapLocked() []byte {
+	if m := c.surplus; m != nil && len(m.full) > 0 {
+		b := m.full[0]
+		m.full[0] = nil
+		m.full = m.full[1:]
+		m.bytes -= len(b)
+		c.writing = len(b)
+		return b
+	}
 	b := c.out
 	c.out, c.spare, c.writing = c.spare, nil, len(b)
 	return b
@@ -150,5 +252,6 @@ func (c *conn) flushedLocked() {
 		freeOut(c.spare)
 		c.out, c.spare = nil, nil
 	}
+	c.trimLocked()
 	c.wakeLocked()
 }

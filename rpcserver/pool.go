@@ -3,6 +3,7 @@ package rpcserver
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,9 @@ type pool struct {
 	workers int
 	limit   int // of calls that wait or run on workers
 	most    int // in flight
+	// gone counts, of busy, those whose handlers have returned: their places are free before their answers leave, or whoever has as many calls
+	// in flight as may be would be refused when he sends the next at once. It goes up without the lock, and down with it.
+	gone atomic.Int64
 
 	mu       sync.Mutex // protects the fields below
 	more     sync.Cond
@@ -23,6 +27,7 @@ type pool struct {
 	busy     int // of these, in run
 	readers  int // that run a call themselves
 	guests   int
+	hosts    int       // goroutines of guests that are streams
 	adaptive *adaptive // nil: there is none
 	line     []*turn   // of readers whose peers feel that there is no place
 	finished uint64    // calls that left
@@ -63,7 +68,7 @@ func (p *pool) put(batch *calls) (why refusal) {
 // fullLocked says why there is no place for one more, or admitted. Guests stay for long and in numbers that say nothing about speed: for the
 // adaptive limit they do not count.
 func (p *pool) fullLocked() refusal {
-	own := p.waiting.n + p.busy
+	own := p.ownLocked()
 	switch {
 	case own+p.readers+p.guests >= p.most:
 		return tooManyInFlight
@@ -75,6 +80,9 @@ func (p *pool) fullLocked() refusal {
 	return admitted
 }
 
+// ownLocked is how many calls wait or run on workers.
+func (p *pool) ownLocked() int { return p.waiting.n + p.busy - int(p.gone.Load()) }
+
 func (p *pool) pushLocked(c *Call) {
 	p.waiting.push(c)
 	p.enteredLocked(c)
@@ -84,7 +92,7 @@ func (p *pool) pushLocked(c *Call) {
 func (p *pool) enteredLocked(c *Call) {
 	if p.adaptive != nil {
 		c.entered = time.Now()
-		p.adaptive.entered(p.waiting.n + p.busy + p.readers)
+		p.adaptive.entered(p.ownLocked() + p.readers)
 	}
 }
 
@@ -198,17 +206,27 @@ func (p *pool) work() {
 func (p *pool) host(c *Call) refusal {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waiting.n+p.busy+p.readers+p.guests >= p.most {
+	if p.ownLocked()+p.readers+p.guests >= p.most {
 		return tooManyInFlight
 	}
+	c.place = ofGuest
 	p.guests++
+	p.hosts++
 	go func() { // ends when the handler has returned; Server.Close and Server.Shutdown wait for done
-		defer p.unhost()
+		defer p.hosted()
 		c.conn.run(c)
 	}()
 	return admitted
 }
 
+func (p *pool) hosted() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hosts--
+	p.emptyLocked()
+}
+
+// unhost takes note that a guest has left.
 func (p *pool) unhost() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -217,13 +235,38 @@ func (p *pool) unhost() {
 	p.emptyLocked()
 }
 
+// place is what a call takes of the pool while it runs. Quick calls take nothing, and those that readers run are the readers' to count.
+type place uint8
+
+const (
+	noPlace place = iota
+	ofWorker
+	ofGuest
+)
+
+// vacate gives back what a call has taken whose handler has returned. Its answer leaves after that.
+func (p *pool) vacate(what place) {
+	switch what {
+	case ofWorker:
+		p.gone.Add(1)
+	case ofGuest:
+		p.unhost()
+	}
+}
+
+// idleLocked takes note that a worker is done with its call, which has been vacated.
+func (p *pool) idleLocked() {
+	p.busy--
+	p.gone.Add(-1)
+	p.freeLocked()
+}
+
 // next waits for a call; nil means that the pool is closed.
 func (p *pool) next(wasBusy bool) *Call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if wasBusy {
-		p.busy--
-		p.freeLocked()
+		p.idleLocked()
 	}
 	for p.waiting.n == 0 {
 		if p.closed {
@@ -235,6 +278,7 @@ func (p *pool) next(wasBusy bool) *Call {
 	}
 	p.busy++
 	c := p.waiting.pop()
+	c.place = ofWorker
 	p.wakeLocked()
 	return c
 }
@@ -243,8 +287,7 @@ func (p *pool) leave(wasBusy bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if wasBusy {
-		p.busy--
-		p.freeLocked()
+		p.idleLocked()
 	}
 	p.alive--
 	p.wakeLocked()
@@ -252,7 +295,7 @@ func (p *pool) leave(wasBusy bool) {
 }
 
 func (p *pool) emptyLocked() {
-	if p.closed && p.alive == 0 && p.guests == 0 {
+	if p.closed && p.alive == 0 && p.guests == 0 && p.hosts == 0 {
 		close(p.done)
 	}
 }

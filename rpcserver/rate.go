@@ -7,7 +7,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rate is how many calls a client may make: a bucket of Burst calls that fills with PerSecond. Who a client is says its certificate, or its
+// Rate is how many calls and HTTP requests a client may make: a bucket of Burst calls that fills with PerSecond. Who a client is says its certificate, or its
 // token, or else its address without the port, of IPv6 its /64, so that many connections are one client. The zero value is no limit; 200 and 400 are good for
 // people and small programs. A Burst of 0 is twice PerSecond, at least 1.
 type Rate struct {

@@ -1,6 +1,10 @@
 package rpcserver
 
-import "time"
+import (
+	"time"
+
+	"github.com/rpckids/rpckids/internal/socket"
+)
 
 // A connection that has been quiet for a while rests: its goroutine ends, and another one waits for the next byte and then goes on in its place. What
 // handles messages has made the stack of the first one grow, and stacks as small as the new one's do not come back otherwise: for a server whose
@@ -20,18 +24,32 @@ type woken struct {
 
 // rest waits for a byte, with as little as can be on the stack. It ends as live does.
 func (c *conn) rest() {
-	if c.v2 != nil {
+	switch w := c.waiter(); {
+	case c.v2 != nil:
 		c.v2.mux.Rest()
-	} else {
+	case w != nil:
+		c.came = nil // it would hold the buffer
+		c.dec.Release()
+		w.Wait()
+		c.armed = time.Time{} // a nearer one is due
+	default:
 		came, err := c.reader.Read()
 		c.woken = &woken{came, err}
-		c.armed = time.Time{} // a nearer one is due
+		c.armed = time.Time{}
 	}
 	c.live()
 }
 
-// rests reports whether the connection can: a read that holds a buffer, as inside TLS, has no small stack either.
-func (c *conn) rests() bool { return c.reader != nil }
+// rests reports whether the connection can: where it cannot be waited for without a read, there is no small stack either.
+func (c *conn) rests() bool { return c.reader != nil || c.waiter() != nil }
+
+// waiter is there inside TLS.
+func (c *conn) waiter() socket.Waiter {
+	if c.pass == nil {
+		return nil
+	}
+	return c.pass.waiter
+}
 
 // quietLocked is when a connection on which nothing comes is to be looked at again; zero means never.
 func (c *conn) quietLocked(now time.Time) (due time.Time) {

@@ -12,9 +12,11 @@ import (
 
 // runQueued runs a call that a worker took off the queue, unless its peer leaves too many replies unread.
 func (c *conn) runQueued(call *Call) {
-	if !c.park(call) {
-		c.run(call)
+	if c.park(call) {
+		c.s.pool.vacate(ofWorker) // it is somebody else's by now
+		return
 	}
+	c.run(call)
 }
 
 func (c *conn) park(call *Call) bool {
@@ -225,6 +227,7 @@ func (c *conn) finish(call *Call, e *Error, flush bool) {
 	if c.s.config.Adaptive {
 		c.learn(call, code)
 	}
+	c.s.pool.vacate(call.place)
 	if call.stream != nil {
 		c.v2.answer(call, e)
 	} else {

@@ -49,7 +49,7 @@ func (c *conn) shake() Reason {
 	}
 	c.nc, c.armed = sec, time.Time{}
 	c.nc.SetReadDeadline(time.Time{})
-	c.pass = &passport{secure: true}
+	c.pass = &passport{secure: true, waiter: socket.NewWaiter(sec)}
 	if chains := sec.ConnectionState().VerifiedChains; len(chains) > 0 {
 		c.pass.cert = chains[0][0]
 	}

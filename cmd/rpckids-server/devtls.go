@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,10 +9,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
+	"io/fs"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -21,6 +25,9 @@ const (
 	devPair      = 365 * 24 * time.Hour
 	devMargin    = 7 * 24 * time.Hour
 )
+
+// devAuthorityName is by what a certificate of --dev-tls is known.
+var devAuthorityName = pkix.Name{CommonName: "rpckids development", Organization: []string{"rpckids"}}
 
 // devName is the name in the client's certificate of --dev-tls.
 const devName = "rpckids-console"
@@ -32,9 +39,15 @@ var devIPs = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 type pair struct{ cert, key string }
 
 // devFiles are what --dev-tls makes: an authority of its own, and a server's and a client's certificate that it has signed.
-type devFiles struct{ ca, server, client pair }
+type devFiles struct {
+	ca, server, client pair
 
-// makeDevFiles makes what is not there in a folder, or is not good for much longer. Keys are for their owner alone.
+	made          []string // names of the files that had to be written
+	again, orphan bool     // some files were there before; these, but no authority
+}
+
+// makeDevFiles makes what is not there in a folder, or is not good for much longer. It overwrites nothing but certificates that it made itself, and never a
+// key: a certificate that is made again keeps its key, so that what was handed out stays good. Keys are for their owner alone.
 func makeDevFiles(dir string) (*devFiles, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -42,25 +55,79 @@ func makeDevFiles(dir string) (*devFiles, error) {
 	in := func(name string) pair {
 		return pair{filepath.Join(dir, name+".pem"), filepath.Join(dir, name+"-key.pem")}
 	}
-	f := &devFiles{in("ca"), in("server"), in("client")}
-	ca, err := tls.LoadX509KeyPair(f.ca.cert, f.ca.key)
-	if err != nil || !lasts(ca.Leaf) || !ca.Leaf.IsCA {
-		if ca, err = f.ca.make(authority(), nil); err != nil {
+	f := &devFiles{ca: in("ca"), server: in("server"), client: in("client")}
+	ca, strangers, err := f.ca.look()
+	if err != nil {
+		return nil, err
+	}
+	f.again = ca.Leaf != nil
+	var wanted []pair
+	for _, p := range []pair{f.server, f.client} {
+		have, others, err := p.look()
+		if err != nil {
+			return nil, err
+		}
+		f.again, strangers = f.again || have.Leaf != nil, append(strangers, others...)
+		if ca.Leaf == nil || !good(have, ca.Leaf, f.like(p)) {
+			wanted = append(wanted, p)
+		}
+	}
+	f.orphan = f.again && ca.Leaf == nil
+	signs := lasts(ca.Leaf) && ca.Leaf.IsCA
+	switch {
+	case signs && len(wanted) == 0: // whoever made them
+		return f, nil
+	case len(strangers) > 0:
+		return nil, &setupError{"--dev-tls: " + printable(dir) + " holds " + strings.Join(strangers, ", ") + " that --dev-tls did not make, or that are damaged",
+			"name another folder; damaged ones have to be put back, or all in the folder removed, and new ones are made"}
+	case ca.Leaf != nil && ca.PrivateKey == nil:
+		return nil, &setupError{"--dev-tls: " + printable(f.ca.key) + " is missing, and what is missing or ends soon has to be signed with it",
+			"put it back, or name another folder, whose certificates will be of another authority"}
+	case !signs:
+		if ca, err = f.make(f.ca, authority(), nil); err != nil {
 			return nil, err
 		}
 	}
-	for p, template := range map[pair]*x509.Certificate{
-		f.server: leaf("rpckids-server", x509.ExtKeyUsageServerAuth),
-		f.client: leaf(devName, x509.ExtKeyUsageClientAuth),
-	} {
-		if p.good(ca.Leaf, template) {
-			continue
-		}
-		if _, err := p.make(template, &ca); err != nil {
+	for _, p := range wanted {
+		if _, err := f.make(p, f.like(p), &ca); err != nil {
 			return nil, err
 		}
 	}
 	return f, nil
+}
+
+// like is what the certificate of a server or a client is made from.
+func (f *devFiles) like(p pair) *x509.Certificate {
+	if p == f.server {
+		return leaf("rpckids-server", x509.ExtKeyUsageServerAuth)
+	}
+	return leaf(devName, x509.ExtKeyUsageClientAuth)
+}
+
+// look returns what there is of a pair: Leaf is nil without a certificate, PrivateKey without a key. Strangers are those of its files that --dev-tls did not
+// make: certificates of other authorities, and keys without a certificate of ours that they fit.
+func (p pair) look() (have tls.Certificate, strangers []string, err error) {
+	cert, noCert := os.ReadFile(p.cert)
+	key, noKey := os.ReadFile(p.key)
+	for _, err := range []error{noCert, noKey} {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return have, nil, err
+		}
+	}
+	var parsed *x509.Certificate
+	if block, _ := pem.Decode(cert); block != nil {
+		parsed, _ = x509.ParseCertificate(block.Bytes) // nil where it is damaged, and a stranger below
+	}
+	have, damaged := tls.X509KeyPair(cert, key)
+	have.Leaf = parsed
+	ours := parsed != nil && parsed.Issuer.String() == devAuthorityName.String()
+	if noCert == nil && !ours {
+		strangers = append(strangers, filepath.Base(p.cert))
+	}
+	if noKey == nil && (!ours || damaged != nil) {
+		strangers = append(strangers, filepath.Base(p.key))
+	}
+	return have, strangers, nil
 }
 
 func lasts(c *x509.Certificate) bool {
@@ -68,10 +135,9 @@ func lasts(c *x509.Certificate) bool {
 	return c != nil && now.After(c.NotBefore) && now.Add(devMargin).Before(c.NotAfter)
 }
 
-// good reports whether what is on disk can be used as it is.
-func (p pair) good(ca, like *x509.Certificate) bool {
-	have, err := tls.LoadX509KeyPair(p.cert, p.key)
-	if err != nil || !lasts(have.Leaf) || have.Leaf.CheckSignatureFrom(ca) != nil {
+// good reports whether a pair can be used as it is.
+func good(have tls.Certificate, ca, like *x509.Certificate) bool {
+	if have.PrivateKey == nil || !lasts(have.Leaf) || have.Leaf.CheckSignatureFrom(ca) != nil {
 		return false
 	}
 	for _, name := range like.DNSNames {
@@ -88,7 +154,7 @@ func (p pair) good(ca, like *x509.Certificate) bool {
 }
 
 func authority() *x509.Certificate {
-	c := template("rpckids development", devAuthority)
+	c := template(devAuthorityName.CommonName, devAuthority)
 	c.IsCA, c.BasicConstraintsValid, c.MaxPathLenZero = true, true, true
 	c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	return c
@@ -109,47 +175,78 @@ func template(name string, good time.Duration) *x509.Certificate {
 		panic(err) // crypto/rand does not fail
 	}
 	now := time.Now()
-	return &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name, Organization: []string{"rpckids"}},
+	return &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name, Organization: devAuthorityName.Organization},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(good)}
 }
 
-// make signs a template, with a new key, and writes both. Without a signer it signs itself.
-func (p pair) make(template *x509.Certificate, signer *tls.Certificate) (made tls.Certificate, err error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return made, err
+// make makes a pair, and notes what it wrote.
+func (f *devFiles) make(p pair, template *x509.Certificate, signer *tls.Certificate) (made tls.Certificate, err error) {
+	made, wrote, err := p.make(template, signer)
+	for _, file := range wrote {
+		f.made = append(f.made, filepath.Base(file))
+	}
+	return made, err
+}
+
+// make signs a template, with the pair's key or a new one, and writes what is new. Without a signer it signs itself. The certificate is first: one without
+// its key is made again the next time, a key without its certificate may be anybody's.
+func (p pair) make(template *x509.Certificate, signer *tls.Certificate) (made tls.Certificate, wrote []string, err error) {
+	kept, _ := tls.LoadX509KeyPair(p.cert, p.key)
+	key, keep := kept.PrivateKey.(crypto.Signer)
+	if !keep {
+		if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			return made, nil, err
+		}
 	}
 	parent, by := template, any(key)
 	if signer != nil {
 		parent, by = signer.Leaf, signer.PrivateKey
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), by)
 	if err != nil {
-		return made, err
+		return made, nil, err
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return made, err
+	if err := replace(p.cert, &pem.Block{Type: "CERTIFICATE", Bytes: der}); err != nil {
+		return made, nil, err
 	}
-	if err := replace(p.key, "PRIVATE KEY", secret, 0o600); err != nil {
-		return made, err
+	wrote = append(wrote, p.cert)
+	if !keep {
+		secret, err := x509.MarshalPKCS8PrivateKey(key)
+		if err == nil {
+			err = create(p.key, &pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+		}
+		if err != nil {
+			return made, wrote, err
+		}
+		wrote = append(wrote, p.key)
 	}
-	if err := replace(p.cert, "CERTIFICATE", der, 0o644); err != nil {
-		return made, err
-	}
-	return tls.LoadX509KeyPair(p.cert, p.key)
+	made, err = tls.LoadX509KeyPair(p.cert, p.key)
+	return made, wrote, err
 }
 
-// replace writes a PEM file that is whole at every moment, and never readable by more than mode says.
-func replace(file, kind string, der []byte, mode os.FileMode) error {
+// create writes a key where there is no file.
+func create(file string, what *pem.Block) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = pem.Encode(f, what)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// replace writes a certificate; the file is whole at every moment.
+func replace(file string, what *pem.Block) error {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // what is left of a failure
-	err = f.Chmod(mode)
+	err = f.Chmod(0o644)
 	if err == nil {
-		err = pem.Encode(f, &pem.Block{Type: kind, Bytes: der})
+		err = pem.Encode(f, what)
 	}
 	if closed := f.Close(); err == nil {
 		err = closed

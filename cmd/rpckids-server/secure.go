@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,7 +34,7 @@ type secure struct {
 func (s *secure) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.cert, "tls-cert", "", "PEM `FILE` with the server's certificate: TLS on the same port; read again when it changes")
 	f.StringVar(&s.key, "tls-key", "", "PEM `FILE` with its key")
-	f.StringVar(&s.clientCA, "client-ca", "", "PEM `FILE` with the authorities of client certificates: mutual TLS, nobody comes in over TLS without one")
+	f.StringVar(&s.clientCA, "client-ca", "", "PEM `FILE` with the authorities of client certificates: mutual TLS, nobody comes in over TLS without one; read again when it changes")
 	f.StringVar(&s.dev, "dev-tls", "", "make an authority, a server's and a client's certificate in `DIR`, use them, and print how to connect")
 	f.BoolVar(&s.refusePlain, "refuse-plain", false, "turn away whoever does not speak TLS")
 	f.StringArrayVar(&s.tokens, "token", nil, "`NAME=TOKEN` that lets NAME in; others on this machine can see it: --token-file is safer. May be repeated")
@@ -53,7 +52,7 @@ func (s *secure) apply(c *rpcserver.Config, logger *slog.Logger) error {
 	if err := s.check(); err != nil {
 		return usageError{err}
 	}
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(logger); err != nil {
 		return err
 	}
 	c.RefusePlain, c.HTTPPlain = s.refusePlain, s.http
@@ -63,8 +62,7 @@ func (s *secure) apply(c *rpcserver.Config, logger *slog.Logger) error {
 			return &setupError{printable(err.Error()), "rpckids-server --dev-tls DIR makes a pair that works"}
 		}
 		s.warn(pair, logger)
-		c.TLS = &tls.Config{GetCertificate: pair.GetCertificate}
-		if err := s.clients(c.TLS); err != nil {
+		if c.TLS, err = s.clients(&tls.Config{GetCertificate: pair.GetCertificate}, logger); err != nil {
 			return err
 		}
 	}
@@ -120,36 +118,47 @@ func (s *secure) check() error {
 	return nil
 }
 
-// prepare makes what --dev-tls needs.
-func (s *secure) prepare() (err error) {
+// prepare makes what --dev-tls needs, and says so.
+func (s *secure) prepare(logger *slog.Logger) (err error) {
 	if s.dev == "" {
 		return nil
 	}
-	if s.files, err = makeDevFiles(s.dev); err != nil {
+	s.files, err = makeDevFiles(s.dev)
+	if _, told := errors.AsType[*setupError](err); told {
+		return err
+	}
+	if err != nil {
 		return &setupError{"--dev-tls: " + printable(err.Error()), "name a folder that can be written, as in --dev-tls ./tls"}
 	}
 	s.cert, s.key = s.files.server.cert, s.files.server.key
+	what := []any{"folder", s.dev, "files", strings.Join(s.files.made, " ")}
+	switch {
+	case len(s.files.made) == 0:
+	case s.files.orphan:
+		logger.Warn("there was no authority: a new one was made, and certificates of an earlier one are good no more", what...)
+	case s.files.again:
+		logger.Warn("certificates were made again", what...)
+	default:
+		logger.Info("certificates were made", what...)
+	}
 	return nil
 }
 
-// clients sets who may show a client certificate, and who has to. The authority of --dev-tls is taken, and asks for nothing.
-func (s *secure) clients(c *tls.Config) error {
+// clients adds who may show a client certificate, and who has to. The authority of --dev-tls is taken, and asks for nothing.
+func (s *secure) clients(c *tls.Config, logger *slog.Logger) (*tls.Config, error) {
 	file, need := s.clientCA, tls.RequireAndVerifyClientCert
 	if file == "" && s.files != nil {
 		file, need = s.files.ca.cert, tls.VerifyClientCertIfGiven
 	}
 	if file == "" {
-		return nil
+		return c, nil
 	}
-	pem, err := os.ReadFile(file)
+	authorities, err := rpcserver.NewCAFile(file, logger)
 	if err != nil {
-		return &setupError{"--client-ca: " + printable(err.Error()), "it names a PEM file with the certificates of the authorities"}
+		return nil, &setupError{"--client-ca: " + printable(err.Error()), "it names a PEM file with the certificates of the authorities"}
 	}
-	c.ClientCAs, c.ClientAuth = x509.NewCertPool(), need
-	if !c.ClientCAs.AppendCertsFromPEM(pem) {
-		return &setupError{"--client-ca: there is no certificate in " + printable(file), "it names a PEM file with the certificates of the authorities"}
-	}
-	return nil
+	c.ClientAuth = need
+	return authorities.Follow(c), nil
 }
 
 const tokenCure = "it names a file with lines NAME=TOKEN; empty lines and those that begin with # are left out"

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rpckids/rpckids/rpcclient"
 )
 
 // What --dev-tls makes is good for TLS both ways, is for its owner alone, and is made again only where it is no good any more.
@@ -149,7 +151,7 @@ func TestSecureMistakes(t *testing.T) {
 		{[]string{"--dev-tls", dir, "--tls-cert", "a", "--tls-key", "b"}, exitUsage, "--dev-tls brings a certificate of its own", "--help"},
 		{[]string{"--dev-tls", file("afile", "")}, exitError, "not a directory", "--dev-tls ./tls"},
 		{[]string{"--client-ca", f.ca.cert}, exitUsage, "--client-ca needs TLS", "--help"},
-		{[]string{"--dev-tls", dir, "--client-ca", file("none.pem", "")}, exitError, "there is no certificate in", "authorities"},
+		{[]string{"--dev-tls", dir, "--client-ca", file("none.pem", "")}, exitError, "none.pem: there is no certificate in it", "authorities"},
 		{[]string{"--dev-tls", dir, "--client-ca", "nowhere"}, exitError, "no such file", "authorities"},
 		{[]string{"--refuse-plain"}, exitUsage, "--refuse-plain needs TLS", "--help"},
 		{[]string{"--dev-tls", dir, "--refuse-plain", "--http"}, exitUsage, "one of the two", "--help"},
@@ -213,4 +215,79 @@ func TestDevTLSInJSON(t *testing.T) {
 	s.lines.await(`^warn: the certificate is not valid now, clients will refuse it file=`)
 	s.lines.await(`^server started @`)
 	s.stop(exitOK)
+}
+
+// Who may come in with a client certificate is what the file of --client-ca says when he comes; who is in stays.
+func TestClientCAChanges(t *testing.T) {
+	dir := t.TempDir()
+	was, err := makeDevFiles(filepath.Join(dir, "was"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := makeDevFiles(filepath.Join(dir, "is"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorities := filepath.Join(dir, "clients.pem")
+	put := func(ca pair) {
+		t.Helper()
+		pem, err := os.ReadFile(ca.cert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(authorities, pem, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(was.ca)
+	s := start(t, "--addr", "localhost:0", "--dev-tls", filepath.Dir(was.ca.cert), "--client-ca", authorities)
+	defer s.stop(exitOK)
+	port := s.lines.await(`^server started @ localhost:(\d+)`)[1]
+	trusted := x509.NewCertPool()
+	ca, err := tls.LoadX509KeyPair(was.ca.cert, was.ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted.AddCert(ca.Leaf)
+	client := func(p pair) *rpcclient.Client {
+		t.Helper()
+		cert, err := tls.LoadX509KeyPair(p.cert, p.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := rpcclient.New("localhost:"+port, &rpcclient.Config{Protocol: rpcclient.V1, TLS: &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{cert}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	call := func(c *rpcclient.Client) error {
+		_, err := rpcclient.Call[int](t.Context(), c, "fib", 10)
+		return err
+	}
+	stays := client(was.client)
+	if err := call(stays); err != nil {
+		t.Fatal(err)
+	}
+	if err := call(client(is.client)); err == nil || !strings.Contains(err.Error(), "the server does not take our client certificate: unknown certificate authority") {
+		t.Errorf("before: got %v", err)
+	}
+	put(is.ca)
+	for late := time.Now().Add(patience); ; {
+		err := call(client(is.client))
+		if err == nil {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatal(err)
+		}
+	}
+	if err := call(client(was.client)); err == nil || !strings.Contains(err.Error(), "the server does not take our client certificate: unknown certificate authority") {
+		t.Errorf("after: got %v", err)
+	}
+	if err := call(stays); err != nil {
+		t.Errorf("the connection that was there: %v", err)
+	}
+	s.lines.await(`^the file of client authorities was read again file=\S+/clients\.pem certificates=1 `)
 }

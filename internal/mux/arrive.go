@@ -49,9 +49,9 @@ func (s *Stream) arriveLocked(flags wire.Flags, p []byte) error {
 	}
 	if !s.part.active {
 		s.part.active, s.part.meta, s.part.zipped = true, len(meta), flags&wire.FlagCompressed != 0
-		s.in.add(meta)
+		s.in.add(meta, c.cfg.mostNeeded())
 	}
-	s.in.add(msg)
+	s.in.add(msg, c.cfg.mostNeeded())
 	s.part.size += len(msg)
 	s.part.charge += charge
 	s.spent += charge

@@ -28,11 +28,12 @@ type Config struct {
 	HalfMessage time.Duration
 	// Idle, of a server: after this long without a stream and without a byte the client is told to go. 0 means never.
 	Idle time.Duration
-	// Rest, of a server, is after how long without a stream and without a byte Serve returns ErrResting. It has an effect only on plain sockets.
-	// 0 means never.
+	// Rest, of a server, is after how long without a stream and without a byte Serve returns ErrResting. It has an effect only on sockets,
+	// plain or below TLS. 0 means never.
 	Rest time.Duration
 	// MaxConnMemory is how many bytes are held of what came from this peer: messages that their consumers have not done with, whole
-	// or in part. The message that would cross it fails its stream. 0 means 16 MiB.
+	// or in part. The message that would cross it fails its stream. 0 means 16 MiB. A peer for which more than 15/16 of that
+	// waits to be written, and that takes nothing of it for a second, is cut as after WriteStall.
 	MaxConnMemory int
 	// MaxUnsent is how many bytes may wait to be written. The last message of a stream that would cross it fails the stream; all else
 	// waits long before. 0 means MaxConnMemory.
@@ -92,6 +93,12 @@ func (c *Config) withDefaults() Config {
 	d.MaxOutbox = positive(d.MaxOutbox, 1<<20)
 	return d
 }
+
+// mostNeeded is what a message may need that comes: with its metadata, and with the algorithm's byte.
+func (c *Config) mostNeeded() int { return c.Settings.MaxMessage + c.Settings.MaxMetadata + 1 }
+
+// ample is how much may wait for a peer that takes nothing for a second. The rest of its memory is for the streams themselves.
+func (c *Config) ample() int { return c.MaxConnMemory - c.MaxConnMemory/16 }
 
 func positive[T int | time.Duration](v, otherwise T) T {
 	if v > 0 {

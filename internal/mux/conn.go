@@ -51,6 +51,7 @@ type Conn struct {
 	spare    []byte // the other buffer, while nobody writes from it
 	rest     []byte // what the writer has to write before out
 	flushing bool   // somebody writes, or is about to
+	crowded  bool   // more than MaxOutbox waits
 	// Positions in the stream of bytes that we send: the end of the outbox, of what was handed to the socket, of what it took.
 	filled, offered, taken uint64
 	copied                 int             // bytes of long messages of which we hold a copy
@@ -58,7 +59,7 @@ type Conn struct {
 	credits                []*Stream       // with credit to give back
 	watched                []*Stream       // whose first bytes somebody waits for, or traces
 	crowd                  []chan struct{} // of those who wait for room in the outbox, or have given up
-	crowded                bool
+	surplus                *surplus        // nil while no more than ample waits to be written
 	scratch, nameBuf       []byte
 
 	held  int       // bytes of messages that came
@@ -86,7 +87,7 @@ func New(nc net.Conn, cfg *Config) *Conn {
 	c := &Conn{cfg: cfg.withDefaults(), nc: nc}
 	c.server = c.cfg.Role == Server
 	c.peer.Store(&standard)
-	c.in.sock = socket.NewReader(nc, &c.in.dec)
+	c.in.sock, c.in.waiter = socket.NewReader(nc, &c.in.dec), socket.NewWaiter(nc)
 	return c
 }
 
@@ -223,6 +224,9 @@ func (c *Conn) muteLocked() {
 	c.mute = true
 	c.out, c.spare, c.rest = nil, nil, nil
 	c.ring, c.credits, c.crowd, c.watched = nil, nil, nil, nil
+	if c.surplus != nil {
+		c.surplus.timer.Stop()
+	}
 	if c.flushed != nil {
 		wake(c.flushed)
 	}

@@ -14,6 +14,10 @@ const (
 	rounds   = 8
 	keepOut  = 256 << 10 // the largest buffer that a busy connection keeps
 	tookMost = 256 << 10 // the most that is given to the peer at once, so that progress is seen
+	recorded = 16 << 10  // the same where a write is not to be broken off: a record of TLS
+	// glance is how long a write waits at most before it is made again: a system may tell only late that there is room, and what was taken is
+	// known only then.
+	glance = 250 * time.Millisecond
 )
 
 // outLocked reports whether anything waits to be written.
@@ -237,7 +241,7 @@ func (c *Conn) write() {
 			c.unlock()
 			return
 		}
-		part := buf[:min(len(buf), tookMost)]
+		part := buf[:min(len(buf), c.pieceSize())]
 		c.offerLocked(len(part))
 		c.mu.Unlock()
 		n, err := c.writeSome(part)
@@ -256,17 +260,30 @@ func (c *Conn) write() {
 	}
 }
 
-// writeSome writes what the socket takes at once, or waits until it takes all of it or the time is over.
+func (c *Conn) pieceSize() int {
+	if c.cfg.TryWrite == nil {
+		return recorded
+	}
+	return tookMost
+}
+
+// writeSome writes what the socket takes at once, or waits until it takes some of it or the time is over.
 func (c *Conn) writeSome(p []byte) (n int, err error) {
-	if c.cfg.TryWrite != nil {
-		if n, err = c.cfg.TryWrite(p); n == len(p) || err != nil {
-			return n, err
+	if c.cfg.TryWrite == nil {
+		c.nc.SetWriteDeadline(time.Now().Add(c.cfg.WriteStall))
+		return c.nc.Write(p)
+	}
+	if n, err = c.cfg.TryWrite(p); n > 0 || err != nil {
+		return n, err
+	}
+	defer c.nc.SetWriteDeadline(time.Time{}) // TryWrite would heed it, too
+	for left := c.cfg.WriteStall; left > 0 && n == 0; left -= glance {
+		c.nc.SetWriteDeadline(time.Now().Add(min(left, glance)))
+		if n, err = c.nc.Write(p); !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
 		}
 	}
-	c.nc.SetWriteDeadline(time.Now().Add(c.cfg.WriteStall))
-	k, err := c.nc.Write(p[n:])
-	c.nc.SetWriteDeadline(time.Time{}) // TryWrite would heed it, too
-	return n + k, err
+	return n, err
 }
 
 // brokenLocked handles a write that failed. Nobody may write behind the gap. A peer that says why it hangs up says it before, so a

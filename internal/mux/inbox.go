@@ -24,10 +24,17 @@ type inbox struct {
 	whole int // buf[:whole] belongs to the items, what follows to a message that is under way
 }
 
-// add appends bytes of the message under way. Memory doubles as bytes arrive.
-func (b *inbox) add(p []byte) {
+// add appends bytes of the message under way. Memory doubles as bytes arrive, so that its last size is most, what one message may need: the largest
+// one wastes nothing, and a half, a quarter and so on before it are as much again.
+func (b *inbox) add(p []byte, most int) {
 	if need := len(b.buf) + len(p); need > cap(b.buf) {
-		b.buf = append(make([]byte, 0, max(2*cap(b.buf), need)), b.buf...)
+		size := max(2*cap(b.buf), need)
+		if need <= most {
+			for size = most; size/2 >= need; size /= 2 {
+				continue
+			}
+		}
+		b.buf = append(make([]byte, 0, size), b.buf...)
 	}
 	b.buf = append(b.buf, p...)
 }
@@ -39,8 +46,8 @@ func (b *inbox) finish(i item) {
 	b.items = append(b.items, i)
 }
 
-// move gives all items to an empty inbox and keeps the message under way.
-func (b *inbox) move(to *inbox) {
+// move gives all items to an empty inbox and keeps the message under way; most is as for add.
+func (b *inbox) move(to *inbox, most int) {
 	if cap(to.buf) > keepBusy {
 		to.buf = nil
 	}
@@ -48,7 +55,7 @@ func (b *inbox) move(to *inbox) {
 	b.buf, to.buf = to.buf[:0], b.buf[:b.whole]
 	b.items, to.items = to.items[:0], b.items
 	to.whole, b.whole = b.whole, 0
-	b.add(tail)
+	b.add(tail, most)
 }
 
 // reset empties the inbox; of its memory it keeps what a small call needs.

@@ -1,14 +1,17 @@
 package mux
 
 import (
+	"os"
 	"sync"
+	"time"
 
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
 // The outbox is two buffers that change places: frames are appended to one while the other is written. Control frames and messages up
 // to 16 KiB enter at once; the fragments of longer ones enter in turn, one of each stream, while little waits, so that what is small
-// never stands behind much. What goes out next is bounded by MaxOutbox, and all of it by MaxUnsent.
+// never stands behind much. What goes out next is bounded by MaxOutbox, and all of it by MaxUnsent; a peer for which nearly MaxConnMemory waits
+// is to take some of it each second.
 
 // outSize is what an outbox takes to begin with; a connection with nothing to say holds none.
 const outSize = 8 << 10
@@ -59,14 +62,53 @@ func (c *Conn) controlLocked(k wire.Kind, f wire.Flags, stream uint32, payload [
 
 func (c *Conn) addedLocked(n int) {
 	c.filled += uint64(n)
-	c.crowded = c.crowded || c.unsentLocked() > c.cfg.MaxOutbox
+	c.grownLocked()
 }
 
 // copiedLocked notes that n bytes more, or less, are held outside the outbox.
 func (c *Conn) copiedLocked(n int) {
 	c.copied += n
-	c.crowded = c.crowded || c.unsentLocked() > c.cfg.MaxOutbox
+	c.grownLocked()
 	c.easeLocked()
+}
+
+// grownLocked looks what it means that more may wait than before.
+func (c *Conn) grownLocked() {
+	n := c.unsentLocked()
+	c.crowded = c.crowded || n > c.cfg.MaxOutbox
+	if n > c.cfg.ample() && c.surplus == nil && !c.mute {
+		c.surplus = &surplus{timer: time.AfterFunc(glance, c.judge), taken: c.taken}
+	}
+}
+
+// surplus is there while more than ample waits to be written.
+type surplus struct {
+	timer *time.Timer // runs judge; stopped at the end, after which that does nothing
+	taken uint64      // when it was looked at last
+	quiet time.Duration
+}
+
+// enough is how long a peer may take nothing then: a second, and what passes until a write that waits tells how much was taken.
+const enough = time.Second + glance
+
+// judge looks each glance whether the peer takes something, until no more waits than may.
+func (c *Conn) judge() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.mute || c.unsentLocked() <= c.cfg.ample():
+		c.surplus = nil
+		return
+	case c.taken > c.surplus.taken:
+		c.surplus.taken, c.surplus.quiet = c.taken, 0
+	default:
+		c.surplus.quiet += glance
+	}
+	if c.surplus.quiet >= enough {
+		c.brokenLocked(os.ErrDeadlineExceeded)
+		return
+	}
+	c.surplus.timer.Reset(glance)
 }
 
 // easeLocked lets those go on who waited for room.

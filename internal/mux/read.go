@@ -16,6 +16,7 @@ import (
 type reader struct {
 	dec    wire.FrameDecoder
 	sock   *socket.Reader // nil unless the socket can be read without holding a buffer while it waits
+	waiter socket.Waiter  // the same for a rest, inside TLS
 	now    time.Time      // of the last read
 	half   time.Time      // since when the frame that is half here counts as waiting
 	armed  time.Time      // the read deadline that is set

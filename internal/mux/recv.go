@@ -88,7 +88,7 @@ func (s *Stream) recvErrLocked() error {
 
 // swapLocked puts all messages that came into the consumer's hand.
 func (s *Stream) swapLocked() {
-	s.in.move(&s.hand)
+	s.in.move(&s.hand, s.c.cfg.mostNeeded())
 	s.next, s.at = 0, 0
 	s.handCost, s.inCost = s.inCost, 0
 }

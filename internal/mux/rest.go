@@ -11,8 +11,13 @@ var ErrResting = errors.New("resting")
 
 // Rest waits until something comes, or the connection is to end. What it was Serve tells.
 func (c *Conn) Rest() {
-	came, err := c.in.sock.Read()
-	c.in.woken = &woken{len(came), err}
+	if c.in.sock == nil {
+		c.in.dec.Release()
+		c.in.waiter.Wait()
+	} else {
+		came, err := c.in.sock.Read()
+		c.in.woken = &woken{len(came), err}
+	}
 	c.in.armed = time.Time{} // a nearer one is due
 }
 
@@ -21,7 +26,9 @@ func (c *Conn) rests(idle bool, quiet time.Duration) bool {
 	return c.mayRest() && idle && quiet >= c.cfg.Rest && (c.cfg.Idle <= 0 || quiet < c.cfg.Idle)
 }
 
-func (c *Conn) mayRest() bool { return c.server && c.cfg.Rest > 0 && c.in.sock != nil }
+func (c *Conn) mayRest() bool {
+	return c.server && c.cfg.Rest > 0 && (c.in.sock != nil || c.in.waiter != nil)
+}
 
 // beginRest sets the deadline of the rest. The error says what Serve does.
 func (c *Conn) beginRest(idleAt time.Time) error {

@@ -17,13 +17,20 @@ type Patient struct {
 	Stall time.Duration
 }
 
+// glance is how long a write waits at most before it is made again: a system may tell only late that there is room.
+const glance = 250 * time.Millisecond
+
 // Write writes all of p, or fails.
 func (c *Patient) Write(p []byte) (n int, err error) {
-	for n < len(p) {
-		c.Conn.SetWriteDeadline(time.Now().Add(c.Stall))
+	for left := c.Stall; n < len(p); {
+		c.Conn.SetWriteDeadline(time.Now().Add(min(left, glance)))
 		k, err := c.Conn.Write(p[n:])
-		n += k
-		if err != nil && (k == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
+		if n += k; k > 0 {
+			left = c.Stall
+		} else {
+			left -= glance
+		}
+		if err != nil && (left <= 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return n, err
 		}
 	}

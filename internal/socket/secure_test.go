@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rpckids/rpckids/internal/rpctest/certs"
@@ -56,6 +57,47 @@ func TestPatientWrite(t *testing.T) {
 	if err := <-wrote; err != nil {
 		t.Error(err)
 	}
+}
+
+// lazy is a socket that has room again after a while, and does not say so to who waits.
+type lazy struct {
+	net.Conn
+	until, room time.Time
+}
+
+func (c *lazy) SetWriteDeadline(t time.Time) error {
+	c.until = t
+	return nil
+}
+
+func (c *lazy) Write(p []byte) (n int, err error) {
+	if now := time.Now(); !now.Before(c.room) {
+		c.room = now.Add(time.Second)
+		n = min(len(p), 1000)
+	}
+	if n < len(p) {
+		time.Sleep(time.Until(c.until))
+		err = os.ErrDeadlineExceeded
+	}
+	return n, err
+}
+
+// A write is made again and again while it waits, so that no peer counts as one that takes nothing because a system is late to tell.
+func TestPatientWriteLooksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := Patient{Conn: &lazy{}, Stall: 1500 * time.Millisecond}
+		for range 20 {
+			if n, err := c.Write(make([]byte, 1000)); n != 1000 || err != nil {
+				t.Fatalf("got %d, %v", n, err)
+			}
+		}
+		start := time.Now()
+		c.Conn = &lazy{room: start.Add(time.Hour)}
+		n, err := c.Write(make([]byte, 20_000))
+		if took := time.Since(start); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || took != c.Stall {
+			t.Errorf("got %d, %v after %v", n, err, took)
+		}
+	})
 }
 
 // A peer that takes nothing fails the write after Stall; Close waits for nothing, not even then.

@@ -17,6 +17,18 @@ type Writer interface {
 	TryWrite(p []byte) (n int, err error)
 }
 
+// Waiter waits until there is something to read, or the read deadline has passed, and reads nothing. It is for the goroutine that reads, and only
+// right after a read that came to its deadline: TLS has then given all that it can make of what it has read.
+type Waiter interface{ Wait() }
+
+// NewWaiter returns a way to wait for the plain socket that is below a Secure, or nil.
+func NewWaiter(nc net.Conn) Waiter {
+	if s, ok := nc.(*Secure); ok {
+		return newWaiter(s.below.Conn)
+	}
+	return nil
+}
+
 // NewWriter returns a way to write to nc without waiting: nc's own, or for a plain socket the system's. nil means that every write may wait.
 // What wraps a socket has its reasons, and is not written past.
 func NewWriter(nc net.Conn) Writer {

@@ -14,3 +14,4 @@ func NewReader(net.Conn, Buffer) *Reader { return nil }
 func (*Reader) Read() (came []byte, err error) { panic("no socket") }
 
 func newWriter(net.Conn) Writer { return nil }
+func newWaiter(net.Conn) Waiter { return nil }

@@ -113,3 +113,25 @@ func (w *writer) once(fd uintptr) (done bool) {
 	}
 	return true
 }
+
+type waiter struct{ raw syscall.RawConn }
+
+func newWaiter(nc net.Conn) Waiter {
+	raw := plain(nc)
+	if raw == nil {
+		return nil
+	}
+	return &waiter{raw}
+}
+
+// Wait looks first: what came before would not be told of again. Errors are for the read that comes next.
+func (w *waiter) Wait() { _ = w.raw.Read(isReadable) }
+
+func isReadable(fd uintptr) bool {
+	var b [1]byte
+	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
+	for err == syscall.EINTR {
+		_, _, err = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
+	}
+	return err != syscall.EAGAIN
+}
