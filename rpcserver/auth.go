@@ -122,15 +122,20 @@ func tokenOf(authorization string) string {
 	return authorization
 }
 
-// authenticate asks the Authenticator. A panic of its is an error, and no text of its shows the token.
-func (c *conn) authenticate(ctx context.Context, cr Credentials) (name string, denied *Error) {
+// authenticate asks the Authenticator. A panic of its is an error, and no text of its shows the token. doubt is what the log is to say of whom it denies;
+// "" if it has been said.
+func (c *conn) authenticate(ctx context.Context, cr Credentials) (name string, denied *Error, doubt string) {
 	ctx, cancel := context.WithTimeout(ctx, c.s.config.HalfMessage)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			c.s.count.panics.Add(1)
-			c.doubt(slog.LevelError, "the authenticator panicked", slog.String("panic", without(cr.Token, shown(fmt.Sprint(p), mostError))), slog.String("stack", string(debug.Stack())))
-			name, denied = "", Errorf(Internal, "the server cannot find out who calls; its log says more")
+			stack := debug.Stack()
+			if left, ok := c.s.authFaults.pass(time.Now()); ok {
+				attrs := []slog.Attr{slog.String("panic", shown(without(cr.Token, fmt.Sprint(p)), mostError)), slog.String("stack", string(stack))}
+				c.log(slog.LevelError, "the authenticator panicked", withLeft(attrs, left)...)
+			}
+			c.s.panicked(authName, p, stack)
+			name, denied, doubt = "", Errorf(Internal, "the server cannot find out who calls; its log says more"), ""
 		}
 	}()
 	name, err := c.s.config.Auth.Authenticate(ctx, cr)
@@ -138,20 +143,26 @@ func (c *conn) authenticate(ctx context.Context, cr Credentials) (name string, d
 	case typed && e != nil:
 		told := *bounded(e)
 		told.Message = without(cr.Token, told.Message)
-		return "", &told
+		denied, doubt = &told, told.Message
 	case err != nil:
-		c.doubt(slog.LevelWarn, "cannot tell who calls", slog.String("error", without(cr.Token, shown(err.Error(), mostError))))
-		return "", Errorf(Unauthenticated, "who calls cannot be told, or is not known here")
+		denied, doubt = Errorf(Unauthenticated, "who calls cannot be told, or is not known here"), without(cr.Token, err.Error())
 	case name == "":
-		return "", nobody(cr.Protocol)
+		denied = nobody(cr.Protocol)
+		doubt = denied.Message
 	}
-	return name, nil
+	if denied != nil {
+		return "", denied, shown(doubt, mostError)
+	}
+	return name, nil, ""
 }
 
-// doubt logs what went wrong with a caller, at most once a second.
-func (c *conn) doubt(level slog.Level, line string, attrs ...slog.Attr) {
-	if left, ok := c.s.doubts.pass(time.Now()); ok {
-		c.log(level, line, withLeft(attrs, left)...)
+// logDoubt logs that a call or a request was denied because it cannot be told who makes it.
+func (c *conn) logDoubt(doubt string) {
+	if doubt == "" || !c.s.logs(slog.LevelWarn) {
+		return
+	}
+	if left, ok := c.s.doubts.pass(addressOf(c.nc.RemoteAddr()), time.Now()); ok {
+		c.log(slog.LevelWarn, "cannot tell who calls", withLeft([]slog.Attr{slog.String("error", doubt)}, left)...)
 	}
 }
 
@@ -177,7 +188,7 @@ func (c *conn) meet(protocol, token string) {
 	p := c.pass
 	p.name = nameIn(p.cert)
 	if c.s.config.Auth != nil {
-		p.name, p.denied = c.authenticate(c.ctx, c.credentials(protocol, token))
+		p.name, p.denied, p.doubt = c.authenticate(c.ctx, c.credentials(protocol, token))
 	}
 	if p.name != "" {
 		c.ctx = withIdentity(c.ctx, p.name)
@@ -197,18 +208,16 @@ func (c *conn) admit(call *Call) *Error {
 	if c.s.config.Auth == nil {
 		return nil
 	}
-	e := c.pass.denied
+	e, doubt := c.pass.denied, c.pass.doubt
 	if call.stream != nil {
 		for name, value := range wire.Fields(call.stream.Meta()) {
 			if name == wire.FieldAuthorization {
-				call.who, e = c.authenticate(c.ctx, c.credentials(protocolV2, value))
+				call.who, e, doubt = c.authenticate(c.ctx, c.credentials(protocolV2, value))
 				break
 			}
 		}
 	}
-	if e != nil {
-		c.s.refused(unknownCaller, c.nc.RemoteAddr())
-	}
+	c.logDoubt(doubt)
 	return e
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"math"
 	"net/http"
 	"time"
 
@@ -11,10 +12,12 @@ import (
 )
 
 // Config sets up a Server. A nil *Config and the zero value mean the safe defaults; a field out of its range is brought
-// into it, as said beside it, so that New cannot fail. New copies the Config.
+// into it, as said beside it, so that New cannot fail: no time is more than a year, no number more than 1<<30 where nothing less is said, and no number of bytes
+// more than 1 TiB. New copies the Config.
 type Config struct {
-	// Workers is how many handlers run at once. 0 or less means 16. Where they compute, more than there are processors make nothing faster, and
-	// everything else, refusals among it, waits longer for a processor.
+	// Workers is how many handlers run at once. 0 or less means 16; more than a million means a million. Where they compute, more than there are processors make nothing faster, and
+	// everything else, refusals among it, waits longer for a processor. Where they wait, for a disk or for other servers, there should be as many as are to wait at
+	// once. One that calls its own server takes a second worker: when all of them do, none is left for what they wait for.
 	Workers int
 	// Queue is how many calls wait for a worker. 0 means 1000, less means none. When it is full the reader of the
 	// connection runs the call itself, so its peer feels it; a peer of ours gets resource_exhausted at once instead.
@@ -50,7 +53,8 @@ type Config struct {
 	MaxConnsPerAddr int
 	// MaxInFlight is how many calls and streams there may be at once: all whose handlers run, also if nobody waits for them any more, and all
 	// that wait for a worker. Quick services do not count, handlers of HTTP do. One more is refused; a peer of the original is read no further instead.
-	// 0 or less means 1024, or Workers and Queue together if that is more. What they are beyond it has no effect.
+	// 0 or less means 1024, or Workers and Queue together if that is more. What they are beyond it has no effect, and calls alone, of peers of ours, come no
+	// further than the two together.
 	MaxInFlight int
 	// MaxConnInFlight is the same for one connection, but for casts on version 2, which count in all alone. It also bounds MaxStreams.
 	// 0 or less means 512, or MaxStreams if that is more.
@@ -94,35 +98,49 @@ const (
 	maxOutbox = 1 << 20
 )
 
+// The most that a Config's numbers are brought down to. With more, sums of them would not fit.
+const (
+	mostOf      = 1 << 30
+	mostWorkers = 1_000_000
+	mostBytes   = min(1<<40, math.MaxInt/2)
+	mostTime    = 365 * 24 * time.Hour
+)
+
 func (c *Config) withDefaults() Config {
 	var d Config
 	if c != nil {
 		d = *c
 	}
-	d.Workers = positive(d.Workers, 16)
+	d.Workers = min(positive(d.Workers, 16), mostWorkers)
 	if d.Queue == 0 {
 		d.Queue = 1000
 	}
-	d.Queue = max(d.Queue, 0)
+	d.Queue = min(max(d.Queue, 0), mostOf)
 	if d.Idle == 0 {
 		d.Idle = 60 * time.Second
 	}
-	d.HalfMessage = positive(d.HalfMessage, 10*time.Second)
-	d.WriteStall = positive(d.WriteStall, 10*time.Second)
+	d.Idle = min(d.Idle, mostTime)
+	d.HalfMessage = min(positive(d.HalfMessage, 10*time.Second), mostTime)
+	d.WriteStall = min(positive(d.WriteStall, 10*time.Second), mostTime)
 	d.MaxMessage = min(positive(d.MaxMessage, wire.MaxString), 1<<30)
 	d.MaxStreams = min(positive(d.MaxStreams, 512), 1_000_000)
-	d.MaxConnInFlight = positive(d.MaxConnInFlight, max(512, d.MaxStreams))
+	d.MaxConnInFlight = min(positive(d.MaxConnInFlight, max(512, d.MaxStreams)), mostOf)
 	d.MaxStreams = min(d.MaxStreams, d.MaxConnInFlight)
 	d.MaxMetadata = min(positive(d.MaxMetadata, wire.DefaultSettings().MaxMetadata), 32<<10)
-	d.MaxConns = positive(d.MaxConns, 10_000)
-	d.MaxConnsPerAddr = positive(d.MaxConnsPerAddr, 256)
-	d.MaxInFlight = positive(d.MaxInFlight, max(1024, d.Workers+d.Queue))
+	d.MaxConns = min(positive(d.MaxConns, 10_000), mostOf)
+	d.MaxConnsPerAddr = min(positive(d.MaxConnsPerAddr, 256), mostOf)
+	d.MaxInFlight = min(positive(d.MaxInFlight, max(1024, d.Workers+d.Queue)), mostOf)
 	d.Rate = d.Rate.withDefaults()
 	d.Window = min(max(d.Window, wire.MinWindow), 1<<30)
 	d.TLS = safeTLS(d.TLS)
 	d.RefusePlain = d.RefusePlain && d.TLS != nil
-	d.MaxConnMemory = max(positive(d.MaxConnMemory, 16<<20), d.MaxMessage)
+	d.MaxConnMemory = min(max(positive(d.MaxConnMemory, 16<<20), d.MaxMessage), mostBytes)
 	return d
+}
+
+// maxUnsent is how much may wait for a peer of version 2: calls wait for their workers from maxOutbox on, but those that run then may answer.
+func (c *Config) maxUnsent() int {
+	return max(c.MaxConnMemory, int(min(maxOutbox+int64(c.Workers+2)*int64(c.MaxMessage), mostBytes)))
 }
 
 // ample is how much may wait for a peer that takes nothing for a second. The rest of its memory is for the calls themselves.

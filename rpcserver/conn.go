@@ -24,7 +24,9 @@ type conn struct {
 	trier  socket.Writer  // nil if every write may wait
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	pass   *passport // nil: nothing is known of the peer but its address. Set by the reader before the first call
+	own    connContext // parent of ctx
+	casts  connContext // parent of a cast's, which outlives the connection
+	pass   *passport   // nil: nothing is known of the peer but its address. Set by the reader before the first call
 
 	// The reader's own.
 	dec      wire.Decoder
@@ -56,7 +58,6 @@ type conn struct {
 	v2       *v2        // nil on version 1; set once
 	idle     time.Time  // since when nothing has been in flight
 	wake     chan struct{}
-	failures hush // those that were logged
 
 	refused atomic.Bool   // nothing more is taken: an error is this peer's last answer
 	taken   atomic.Uint64 // bytes of replies that were written
@@ -65,7 +66,8 @@ type conn struct {
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{s: s, nc: nc, idle: time.Now()}
 	c.dec.Max = s.config.MaxMessage
-	c.ctx, c.cancel = context.WithCancelCause(s.values) // not of s.ctx: who cuts a server cuts its connections
+	c.own, c.casts = connContext{s.values, c}, connContext{s.ctx, c}
+	c.ctx, c.cancel = context.WithCancelCause(&c.own) // not of s.ctx: who cuts a server cuts its connections
 	c.reader, c.trier = socket.NewReader(nc, &c.dec), socket.NewWriter(nc)
 	return c
 }

@@ -2,6 +2,7 @@ package rpcserver
 
 import (
 	"context"
+	"net"
 	"sync"
 	"time"
 )
@@ -38,11 +39,34 @@ func Draining(ctx context.Context) <-chan struct{} {
 	return s.draining
 }
 
-// The keys under which a handler's context knows its server and its call.
+// The keys under which a handler's context knows its server, its call and its connection.
 type (
 	serverKey struct{}
 	callKey   struct{}
+	connKey   struct{}
 )
+
+// Peer returns the address from which the call came whose handler got ctx, as [Call.Peer] does; nil for a context of no connection. Handlers of [Config.HTTP] find it
+// in the contexts of their requests.
+func Peer(ctx context.Context) net.Addr {
+	if c, ok := ctx.Value(connKey{}).(*conn); ok {
+		return c.nc.RemoteAddr()
+	}
+	return nil
+}
+
+// connContext is a context that knows its connection.
+type connContext struct {
+	context.Context
+	conn *conn
+}
+
+func (c *connContext) Value(key any) any {
+	if key == (connKey{}) {
+		return c.conn
+	}
+	return c.Context.Value(key)
+}
 
 // callContext is the context of one call. Most handlers never look at theirs, so that what costs begins when Done is first asked
 // for: one allocation instead of five.

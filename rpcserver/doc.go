@@ -24,9 +24,12 @@
 // connection; to a peer of the original protocol, which has no errors, an error is its last answer (docs/PROTOCOL.md 2.2).
 //
 // Limits, in the order in which a call meets them: connections (door.go), calls a second of its client (rate.go), calls in flight on its connection
-// (message.go, and streams in package mux), in all, and what the adaptive limit makes of that (pool.go, adaptive.go). What is refused never ran, says when to
-// come again, and is counted by its reason (refusal.go); a peer of the original is read no further instead. Quick services need no place, and the built-in
-// ones are never refused.
+// (message.go, and streams in package mux), in all, and what the adaptive limit makes of that (pool.go, adaptive.go). What is refused never ran, and is counted
+// by its reason (refusal.go). A call beyond its rate, or for which there is no place, is told when to come again; a peer of the original is read no further
+// instead. There is nothing to wait for where too much memory is held for a connection, the deadline has passed, the caller is not known or may not, the server
+// stops, or there are too many connections: that one is closed without a word. Quick services need no place, and the built-in ones are never refused.
 //
-// What this package does not do: it keeps no membership, authenticates nobody, and trusts nothing that a peer sends.
+// Who calls is found out from client certificates (Config.TLS) and from tokens (Config.Auth, StaticTokens), and what he may call by Config.Authorize.
+//
+// What this package does not do: it keeps no membership, issues neither tokens nor certificates, and trusts nothing that a peer sends.
 package rpcserver

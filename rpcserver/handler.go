@@ -43,14 +43,14 @@ type typed[Req, Res any] struct {
 	pattern Pattern
 	decoder decoder[Req]
 	raw     bool // both sides are bytes
+	isNil   bool // there is no function
 }
 
 func newTyped[Req, Res any](p Pattern, isNil bool) typed[Req, Res] {
-	if isNil {
-		panic("rpcserver: nil function")
-	}
-	return typed[Req, Res]{p, newDecoder[Req](), isBytes[Req]() && isBytes[Res]()}
+	return typed[Req, Res]{p, newDecoder[Req](), isBytes[Req]() && isBytes[Res](), isNil}
 }
+
+func (t *typed[Req, Res]) empty() bool { return t.isNil }
 
 func isBytes[T any]() bool {
 	switch any((*T)(nil)).(type) {

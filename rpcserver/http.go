@@ -36,22 +36,21 @@ func newWeb(s *Server) *http.Server {
 		idle = min(idle, s.config.Idle)
 	}
 	return &http.Server{
-		Handler:           http.HandlerFunc(s.answerHTTP),
-		Protocols:         only1,
-		ReadHeaderTimeout: s.config.HalfMessage,
-		ReadTimeout:       3 * s.config.HalfMessage,
-		IdleTimeout:       idle,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          log.New(httpLog{s}, "", 0),
-		BaseContext:       func(net.Listener) context.Context { return s.ctx },
+		Handler:   http.HandlerFunc(s.answerHTTP),
+		Protocols: only1,
+
+		DisableGeneralOptionsHandler: true, // OPTIONS * is answered as anything else is
+		ReadHeaderTimeout:            s.config.HalfMessage,
+		ReadTimeout:                  3 * s.config.HalfMessage,
+		IdleTimeout:                  idle,
+		MaxHeaderBytes:               maxHeader,
+		ErrorLog:                     log.New(httpLog{s}, "", 0),
+		BaseContext:                  func(net.Listener) context.Context { return s.ctx },
 		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
-			return context.WithValue(ctx, httpKey{}, nc.(*httpConn).conn)
+			return &connContext{ctx, nc.(*httpConn).conn}
 		},
 	}
 }
-
-// httpKey is the key under which a request's context knows its conn.
-type httpKey struct{}
 
 // httpLog takes what net/http has to say, which may hold what a peer wrote.
 type httpLog struct{ s *Server }
@@ -140,7 +139,7 @@ func (s *Server) answerHTTP(w http.ResponseWriter, r *http.Request) {
 		said(w, r, http.StatusOK, "ok")
 		return
 	}
-	c := r.Context().Value(httpKey{}).(*conn)
+	c := r.Context().Value(connKey{}).(*conn)
 	if !s.opensHTTP(c, w, r) {
 		return
 	}
@@ -190,7 +189,9 @@ func (c *conn) asks(r *http.Request) (name string, denied *Error) {
 		return cr.Name, nil
 	}
 	r.Header.Del("Authorization") // nothing behind has a use for it
-	return c.authenticate(r.Context(), cr)
+	name, denied, doubt := c.authenticate(r.Context(), cr)
+	c.logDoubt(doubt)
+	return name, denied
 }
 
 // paceHTTP takes a request out of its caller's bucket, as pace takes a call, and says so if there is none. A name may be the request's own, so the
@@ -203,10 +204,7 @@ func (c *conn) paceHTTP(r *http.Request, name string) *Error {
 	if name == "" {
 		name = addressOf(c.nc.RemoteAddr())
 	}
-	now := time.Now()
-	b := p.join(name, now)
-	defer p.part(b)
-	if wait, ok := b.take(now); !ok {
+	if wait, ok := p.take(name, time.Now()); !ok {
 		return c.tooFastError(wait)
 	}
 	return nil
@@ -245,6 +243,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		s.listHTTP(w, r)
 	case s.config.HTTP != nil:
 		s.hostHTTP(w, r)
+	case r.Method == http.MethodConnect || r.Method == http.MethodOptions: // they ask for no page
+		said(w, r, http.StatusOK, "")
 	default:
 		said(w, r, http.StatusNotFound, "here are /healthz, /readyz and /services; the rest of this port speaks rpckids")
 	}
@@ -253,7 +253,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 // hostHTTP runs the handler of the Config, which takes no worker, unless there is no place for it.
 func (s *Server) hostHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.pool.admitGuest() {
-		s.refused(tooManyInFlight, r.Context().Value(httpKey{}).(*conn).nc.RemoteAddr())
+		s.refused(tooManyInFlight, r.Context().Value(connKey{}).(*conn).nc.RemoteAddr())
 		s.denyHTTP(w, r, &Error{Code: Unavailable, Message: someCalls(s.config.MaxInFlight, "is", "are") + " in flight", RetryAfter: s.pool.retryAfter(time.Now())})
 		return
 	}
@@ -311,15 +311,30 @@ func (s *Server) rescue(w http.ResponseWriter, r *http.Request) {
 	if p == http.ErrAbortHandler {
 		panic(p) // net/http's own way to break off
 	}
-	s.count.panics.Add(1)
+	stack := debug.Stack()
 	if left, ok := s.httpFaults.pass(time.Now()); ok {
 		attrs := []slog.Attr{
 			slog.String("path", shown(strings.ToValidUTF8(r.URL.Path, "?"), mostShown)),
-			slog.String("panic", shown(fmt.Sprint(p), mostError)), slog.String("stack", string(debug.Stack())),
+			slog.String("panic", shown(fmt.Sprint(p), mostError)), slog.String("stack", string(stack)),
 		}
 		s.log(slog.LevelError, "an HTTP handler panicked", withLeft(attrs, left)...)
 	}
+	s.panicked(httpName, p, stack)
 	panic(http.ErrAbortHandler) // what has been written may be half an answer
+}
+
+// What Observer.Panicked is told where it is no service's handler: no service can have such a name.
+const (
+	httpName = "!http"
+	authName = "!auth"
+)
+
+// panicked counts a panic, and tells whoever wants to know.
+func (s *Server) panicked(name string, value any, stack []byte) {
+	s.count.panics.Add(1)
+	if o := s.config.Observer; o != nil && o.Panicked != nil {
+		o.Panicked(name, value, stack)
+	}
 }
 
 // SetReady says whether /readyz is green. It is until Shutdown or Close begins, or SetReady(false) is called: do that a little before Shutdown, which

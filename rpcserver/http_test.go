@@ -117,6 +117,30 @@ func TestHTTP(t *testing.T) {
 	})
 }
 
+// Every method of HTTP gets an answer of HTTP, also as the first thing that a connection says.
+func TestHTTPMethods(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := make(ends, 99)
+		h := inMemory(t, &rpcserver.Config{HTTPPlain: true, Observer: e.observer()}, 0)
+		for _, test := range []struct {
+			method, path string
+			status       int
+		}{
+			{http.MethodGet, "/healthz", 200}, {http.MethodHead, "/healthz", 200}, {http.MethodPost, "/healthz", 405}, {http.MethodPut, "/healthz", 405},
+			{http.MethodPatch, "/healthz", 405}, {http.MethodDelete, "/healthz", 405}, {http.MethodConnect, "/healthz", 405}, {http.MethodOptions, "/healthz", 405},
+			{http.MethodTrace, "/healthz", 405}, {http.MethodDelete, "/services", 405}, {http.MethodOptions, "*", 405}, {http.MethodConnect, "here:443", 405},
+			{http.MethodDelete, "/nothing", 404}, {"DANCE", "/healthz", 405},
+		} {
+			b := h.browse()
+			if status, _, answer := b.ask(test.method, test.path); status != test.status || (answer.Header.Get("Allow") == "GET, HEAD") != (status == 405) {
+				t.Errorf("%s %s: got %d, Allow %q, want %d", test.method, test.path, status, answer.Header.Get("Allow"), test.status)
+			}
+			b.nc.Close()
+			e.want(t, rpcserver.WasHTTP)
+		}
+	})
+}
+
 // A request has a time and a size, and so has a connection without one.
 func TestHTTPLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -33,6 +33,7 @@ type passport struct {
 	cert   *x509.Certificate
 	name   string // proved; or ""
 	denied *Error // why calls without a token of their own are refused; nil: they are not
+	doubt  string // what the log says of that
 }
 
 // nameIn returns the name in a certificate that was verified.

@@ -3,7 +3,9 @@ package rpcserver_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -93,7 +95,7 @@ func TestShutdownOverdue(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		start := time.Now()
-		if err := h.s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := h.s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || err.Error() != "1 call was cut: context deadline exceeded" {
 			t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 		}
 		if waited := time.Since(start); waited != 10*time.Second {
@@ -101,10 +103,28 @@ func TestShutdownOverdue(t *testing.T) {
 		}
 		p.wantEnd()
 		<-cancelled
+		if err := h.s.Shutdown(ctx); err != context.DeadlineExceeded {
+			t.Errorf("the same call is cut twice: %v", err)
+		}
 		close(gate)
 		synctest.Wait()
-		if st := h.s.Stats(); st.Open+st.Running != 0 {
-			t.Errorf("got %+v, want nothing open and nothing running", st)
+		if st := h.s.Stats(); st.Open+st.Running != 0 || st.Cut != 1 {
+			t.Errorf("got %+v, want nothing open and nothing running, and one that was cut", st)
+		}
+	})
+}
+
+// Where nothing ran when the time was over, nothing was cut.
+func TestShutdownOverdueOfIdlePeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := inMemory(t, nil, 0)
+		p := h.visit2(nil)
+		p.call("fib", "10")
+		p.want("DATA 1 END 89")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond) // less than the peer is given to hear of it
+		defer cancel()
+		if err := h.s.Shutdown(ctx); err != context.DeadlineExceeded || h.s.Stats().Cut != 0 {
+			t.Errorf("got %v, %d cut", err, h.s.Stats().Cut)
 		}
 	})
 }
@@ -354,39 +374,80 @@ func TestObserver(t *testing.T) {
 }
 
 func TestSetUpBugs(t *testing.T) {
-	for name, bug := range map[string]func(*rpcserver.Server){
-		"no name": func(s *rpcserver.Server) {
-			rpcserver.Handle(s, "", func(context.Context, int) (int, error) { return 0, nil })
-		},
-		"reserved": func(s *rpcserver.Server) {
-			rpcserver.Handle(s, "!x", func(context.Context, int) (int, error) { return 0, nil })
-		},
-		"reserved reply": func(s *rpcserver.Server) { s.Service("x", rpcserver.HandlerFunc(nil), rpcserver.Reply("!error")) },
-		"twice": func(s *rpcserver.Server) {
+	fn := func(context.Context, int) (int, error) { return 0, nil }
+	plain := rpcserver.HandlerFunc(func(context.Context, *rpcserver.Call) error { return nil })
+	type point struct{ X int }
+	for name, test := range map[string]struct {
+		bug  func(*rpcserver.Server)
+		says string
+	}{
+		"no name":        {func(s *rpcserver.Server) { rpcserver.Handle(s, "", fn) }, `"" cannot name a service or its reply`},
+		"reserved":       {func(s *rpcserver.Server) { rpcserver.Handle(s, "!x", fn) }, `"!x" cannot name a service or its reply`},
+		"reserved reply": {func(s *rpcserver.Server) { s.Service("x", plain, rpcserver.Reply("!error")) }, `"!error" cannot name a service or its reply`},
+		"twice": {func(s *rpcserver.Server) {
 			rpcserver.HandleCast(s, "fib", func(context.Context, int) error { return nil })
-		},
-		"too long": func(s *rpcserver.Server) {
-			rpcserver.HandleCast(s, strings.Repeat("x", 1025), func(context.Context, int) error { return nil })
-		},
-		"not UTF-8": func(s *rpcserver.Server) {
-			rpcserver.HandleCast(s, "\xff", func(context.Context, int) error { return nil })
-		},
-		"no handler":       func(s *rpcserver.Server) { s.Service("x", nil) },
-		"no function":      func(s *rpcserver.Server) { s.Service("x", rpcserver.Func[int, int](nil)) },
-		"no cast function": func(s *rpcserver.Server) { s.Service("x", rpcserver.CastFunc[int](nil)) },
+		}, `service "fib" was added twice`},
+		"too long":      {func(s *rpcserver.Server) { rpcserver.Handle(s, strings.Repeat("x", 1025), fn) }, `x" cannot name a service or its reply`},
+		"not UTF-8":     {func(s *rpcserver.Server) { rpcserver.Handle(s, "\xff", fn) }, `"\xff" cannot name a service or its reply`},
+		"control":       {func(s *rpcserver.Server) { rpcserver.Handle(s, "x\x1b[2J", fn) }, `"x\x1b[2J" cannot name a service or its reply`},
+		"control reply": {func(s *rpcserver.Server) { rpcserver.Handle(s, "x", fn, rpcserver.Reply("y\n")) }, `"y\n" cannot name a service or its reply`},
+
+		"no handler":       {func(s *rpcserver.Server) { s.Service("x", nil) }, `service "x" has no handler`},
+		"no HandlerFunc":   {func(s *rpcserver.Server) { s.Service("x", rpcserver.HandlerFunc(nil)) }, `service "x" has no handler`},
+		"no function":      {func(s *rpcserver.Server) { rpcserver.Handle[int, int](s, "x", nil) }, `service "x" has no handler`},
+		"no cast function": {func(s *rpcserver.Server) { s.Service("x", rpcserver.CastFunc[int](nil)) }, `service "x" has no handler`},
+		"no stream":        {func(s *rpcserver.Server) { rpcserver.HandleStream[int, int](s, "x", nil) }, `service "x" has no handler`},
+		"no upload":        {func(s *rpcserver.Server) { rpcserver.HandleUpload[int, int](s, "x", nil) }, `service "x" has no handler`},
+		"no bidi":          {func(s *rpcserver.Server) { rpcserver.HandleBidi[int, int](s, "x", nil) }, `service "x" has no handler`},
+		"no option":        {func(s *rpcserver.Server) { rpcserver.Handle(s, "x", fn, nil) }, `service "x" has a nil Option`},
+		"no pattern":       {func(s *rpcserver.Server) { s.Service("x", plain, rpcserver.As("talk")) }, `service "x" has the pattern "talk", which there is not`},
+		"no middleware":    {func(s *rpcserver.Server) { s.Use(nil) }, "Use of a nil Middleware"},
+		"empty middleware": {func(s *rpcserver.Server) { s.Use(func(rpcserver.Handler) rpcserver.Handler { return nil }) }, "a Middleware made no handler of service "},
+
+		"takes a channel": {func(s *rpcserver.Server) {
+			rpcserver.Handle(s, "x", func(context.Context, chan int) (int, error) { return 0, nil })
+		}, `service "x" takes a chan int, which JSON has not`},
+		"answers with a function": {func(s *rpcserver.Server) {
+			rpcserver.Handle(s, "x", func(context.Context, int) (*func(), error) { return nil, nil })
+		}, `service "x" answers with a *func(), which JSON has not`},
+		"takes a complex number": {func(s *rpcserver.Server) {
+			rpcserver.HandleCast(s, "x", func(context.Context, complex128) error { return nil })
+		}, `service "x" takes a complex128, which JSON has not`},
+
+		"example of another type": {func(s *rpcserver.Server) { rpcserver.Handle(s, "x", fn, rpcserver.Example("one")) }, `service "x" has an example that cannot be: invalid_argument: at byte 0: want int, got string`},
+		"example of no type":      {func(s *rpcserver.Server) { s.Service("x", plain, rpcserver.Example(make(chan int))) }, `service "x" has an example that cannot be: json: unsupported type: chan int`},
+		"example with another field": {func(s *rpcserver.Server) {
+			rpcserver.HandleCast(s, "x", func(context.Context, point) error { return nil }, rpcserver.Example(map[string]int{"y": 1}))
+		}, `service "x" has an example that cannot be: json: unknown field "y"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := rpcserver.New(nil)
-			rpcserver.Handle(s, "fib", func(context.Context, int) (int, error) { return 0, nil })
+			rpcserver.Handle(s, "fib", fn)
 			defer func() {
-				if v := recover(); v == nil {
-					t.Error("want a panic")
+				if got := fmt.Sprint(recover()); !strings.HasPrefix(got, "rpcserver: ") || !strings.Contains(got, test.says) {
+					t.Errorf("got the panic %s, want %s", got, test.says)
 				}
 			}()
-			bug(s)
+			test.bug(s)
 		})
 	}
 }
+
+// What only looks like one of these bugs is none.
+func TestNoSetUpBugs(t *testing.T) {
+	type point struct{ X, Y int }
+	s := rpcserver.New(nil)
+	rpcserver.Handle(s, "own", func(context.Context, own) (own, error) { return nil, nil })
+	rpcserver.Handle(s, "a name, with ü", func(context.Context, *point) (any, error) { return nil, nil }, rpcserver.Example(map[string]int{"x": 1}))
+	rpcserver.Handle(s, "raw", func(context.Context, json.RawMessage) ([]byte, error) { return nil, nil }, rpcserver.Example(json.RawMessage(`{"any":"thing"}`)))
+	rpcserver.Handle(s, "nothing", func(context.Context, struct{}) (int, error) { return 0, nil }, rpcserver.Example(nil))
+}
+
+// own is a function that JSON can carry all the same.
+type own func()
+
+func (own) MarshalJSON() ([]byte, error)  { return []byte("1"), nil }
+func (*own) UnmarshalJSON(b []byte) error { return nil }
 
 // Services may come while the server runs, as in the original's chain.
 func TestChain(t *testing.T) {

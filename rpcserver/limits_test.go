@@ -437,11 +437,18 @@ func TestWorkersAtOnce(t *testing.T) {
 
 func TestNoQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := inMemory(t, &rpcserver.Config{Workers: 1, Queue: -1}, 0).visit()
-		p.send(ours, "slow", "1000")
-		synctest.Wait()
-		p.send(ours, "slow", "1000")
-		p.want(answered+` !error {"code":"resource_exhausted","message":"0 calls wait already","retry_after_ms":100}`, answered+" slow_res 1000")
+		for workers, says := range map[int]string{1: "the worker is busy, and there is no queue", 3: "all 3 workers are busy, and there is no queue"} {
+			p := inMemory(t, &rpcserver.Config{Workers: workers, Queue: -1}, 0).visit()
+			for range workers {
+				p.send(ours, "slow", "1000")
+				synctest.Wait()
+			}
+			p.send(ours, "slow", "1000")
+			p.want(answered + ` !error {"code":"resource_exhausted","message":"` + says + `","retry_after_ms":100}`)
+			for range workers {
+				p.want(answered + " slow_res 1000")
+			}
+		}
 	})
 }
 

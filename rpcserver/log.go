@@ -94,12 +94,12 @@ func (c *conn) log(level slog.Level, line string, attrs ...slog.Attr) {
 	}
 }
 
-// logFailure logs a call that failed, at most once a second per connection: a peer must not fill a disk.
+// logFailure logs a call that failed, at most once a second for each address: a peer must not fill a disk.
 func (c *conn) logFailure(call *Call, e *Error) {
 	if !c.s.logs(slog.LevelInfo) {
 		return
 	}
-	left, ok := c.failures.pass(time.Now())
+	left, ok := c.s.failures.pass(addressOf(c.nc.RemoteAddr()), time.Now())
 	if !ok {
 		return
 	}
@@ -113,6 +113,16 @@ func (c *conn) logFailure(call *Call, e *Error) {
 		attrs = append(attrs, slog.String("trace", shown(trace[traceStart:traceEnd], mostShown)))
 	}
 	c.log(slog.LevelInfo, "a call failed", withLeft(attrs, left)...)
+}
+
+// logRefused logs a call that package mux refused.
+func (c *conn) logRefused(text string) {
+	if !c.s.logs(slog.LevelInfo) {
+		return
+	}
+	if left, ok := c.s.rejections.pass(addressOf(c.nc.RemoteAddr()), time.Now()); ok {
+		c.log(slog.LevelInfo, "a call was refused", withLeft([]slog.Attr{slog.String("error", text)}, left)...)
+	}
 }
 
 // Where in a traceparent the trace's id stands.
@@ -133,5 +143,5 @@ func (c *Call) logID() slog.Attr {
 			return slog.String(key, shown(value, mostShown))
 		}
 	}
-	return slog.Uint64(key, uint64(c.stream.ID()))
+	return slog.String(key, strconv.FormatUint(uint64(c.stream.ID()), 10))
 }

@@ -49,9 +49,9 @@ func (c *conn) take() (why Reason) {
 func (c *conn) accept(m wire.Message, now time.Time) {
 	v, known := c.s.lookup(string(m.Type))
 	prefix, mark, marked := wire.ParseMark(m.ID)
-	wait, inTime := c.pace(v)
+	wait, inTime := c.pace(v, "")
 	for !inTime && !marked && c.pause(wait) {
-		wait, inTime = c.pace(v)
+		wait, inTime = c.pace(v, "")
 	}
 	if m.Repaired {
 		c.repair()
@@ -74,7 +74,7 @@ func (c *conn) accept(m wire.Message, now time.Time) {
 		return
 	}
 	if e := c.admit(call); e != nil {
-		c.refuse(call, e)
+		c.deny(call, e)
 		return
 	}
 	switch {
@@ -98,7 +98,6 @@ func (c *conn) accept(m wire.Message, now time.Time) {
 		return
 	}
 	call.keep()
-	call.queue = true
 	c.batch.push(call)
 }
 
@@ -171,10 +170,15 @@ func (c *conn) book() calls {
 		c.batch = calls{}
 	}
 	for call := fit.first; call != nil; call = call.next {
-		c.inFlight++
-		c.held += len(call.own)
+		c.bookLocked(call)
 	}
 	return fit
+}
+
+func (c *conn) bookLocked(call *Call) {
+	call.queue = true
+	c.inFlight++
+	c.held += len(call.own)
 }
 
 // excess sees to a call for which the server has no place.
@@ -198,7 +202,11 @@ func (c *conn) excess(call *Call, why refusal) {
 func (c *conn) beyond() {
 	if call := c.batch.first; call.marked && !call.silent {
 		c.batch.pop()
-		call.queue = false // it never was
+		if call.service.builtIn() { // it goes on all the same
+			c.mu.Lock()
+			c.bookLocked(call)
+			c.mu.Unlock()
+		}
 		c.overload(call, tooManyOnConn)
 		return
 	}

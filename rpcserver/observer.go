@@ -14,11 +14,13 @@ type Observer struct {
 	ConnClosed func(peer net.Addr, why Reason)
 	// CallStarted is called before a handler runs.
 	CallStarted func(CallInfo)
-	// CallDone is called once for every message that came, also for one that was refused and for a cast.
+	// CallDone is called once for every message that came, also for one that was refused and for a cast. Of what was refused at MaxStreams or MaxConnMemory,
+	// or because the server stops, it tells peer, protocol and code alone.
 	CallDone func(CallInfo)
 	// Repaired is called when a payload's length had counted UTF-16 units, as the Java original writes it.
 	Repaired func(peer net.Addr)
-	// Panicked is called after CallDone's error was made of a handler's panic; value is nil for runtime.Goexit.
+	// Panicked is called when a handler panicked, before CallDone; value is nil for runtime.Goexit. For a handler of Config.HTTP the service is "!http", and for
+	// Config.Auth "!auth".
 	Panicked func(service string, value any, stack []byte)
 	// Refused is called for what met a limit: a connection, or a call before its handler. The reason is one of the constants.
 	Refused func(reason string, peer net.Addr)
@@ -26,7 +28,7 @@ type Observer struct {
 
 // CallInfo describes a call to an Observer. What is not known yet is zero.
 type CallInfo struct {
-	Service  string // "" for a message that named no service of ours: what peers make up is no label
+	Service  string // "" for a message that named no service of ours, or was not looked at: what peers make up is no label
 	Pattern  Pattern
 	Protocol string // "v1" or "v2"
 	Peer     net.Addr
@@ -95,6 +97,7 @@ type Stats struct {
 	Limit    int // how many of these there may be now; with Config.Adaptive, of those that are no streams
 
 	Canceled uint64            // of Calls, given up by their callers before they were answered
+	Cut      uint64            // calls and streams that were in flight when Close began, or the time of Shutdown was over
 	Closed   map[string]uint64 // connections that ended, by Reason; the map is the caller's own
 	Refusals map[string]uint64 // connections and calls that were refused, by the constants; the map is the caller's own
 

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rpckids/rpckids/internal/mux"
+	"github.com/rpckids/rpckids/internal/rpctest/memnet"
+	"github.com/rpckids/rpckids/internal/wire"
 )
 
 func TestDefaults(t *testing.T) {
@@ -39,6 +41,85 @@ func TestDefaults(t *testing.T) {
 	if got.MaxStreams != 100 || got.MaxMetadata != 32<<10 || got.Rate != (Rate{0.1, 1}) {
 		t.Errorf("got %+v, want 100 streams, 32 KiB of metadata and a burst of 1", got)
 	}
+}
+
+// The largest numbers are brought to where sums of them fit, and a server with any of them answers.
+func TestLargestNumbers(t *testing.T) {
+	v := reflect.ValueOf(new(Config)).Elem()
+	for i := range v.NumField() {
+		field := v.Type().Field(i).Name
+		for _, version := range []byte{1, 2} {
+			cfg := new(Config)
+			switch f := reflect.ValueOf(cfg).Elem().Field(i); {
+			case f.CanInt():
+				f.SetInt(math.MaxInt64)
+			case field == "Rate":
+				cfg.Rate = Rate{math.Inf(1), math.MaxInt}
+			default:
+				continue
+			}
+			d := cfg.withDefaults()
+			for name, n := range map[string]int{"Workers and Queue": d.Workers + d.Queue, "MaxInFlight": d.MaxInFlight, "maxUnsent": d.maxUnsent(), "ample": d.ample()} {
+				if n <= 0 {
+					t.Errorf("%s: %s is %d", field, name, n)
+				}
+			}
+			if longest := max(d.Idle, d.HalfMessage, d.WriteStall); longest > mostTime {
+				t.Errorf("%s: a time is %v", field, longest)
+			}
+			if got, err := answerOf(t, cfg, version); err != nil || got != "7" {
+				t.Errorf("%s, version %d: got %q, %v", field, version, got, err)
+			}
+		}
+	}
+}
+
+// answerOf makes one call to a server with this Config.
+func answerOf(t *testing.T, cfg *Config, version byte) (reply string, err error) {
+	t.Helper()
+	s := New(cfg)
+	Handle(s, "same", func(_ context.Context, n int) (int, error) { return n, nil })
+	ln := memnet.Listen()
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ln) }() // received below
+	defer func() {
+		s.Close()
+		<-served
+	}()
+	nc, err := ln.Dial(t.Context(), "", "")
+	if err != nil {
+		return "", err
+	}
+	defer nc.Close()
+	nc.SetDeadline(time.Now().Add(time.Minute)) // ends a test that would hang otherwise
+	if version == 1 {
+		nc.Write(wire.AppendMessage(nil, "0123456789abcdef;rk2", "same", "7"))
+		var dec wire.Decoder
+		for {
+			if m, ok, err := dec.Next(); ok || err != nil {
+				return string(m.Payload), err
+			}
+			n, err := nc.Read(dec.Space())
+			if dec.Fed(n); err != nil {
+				return "", err
+			}
+		}
+	}
+	c := mux.New(nc, &mux.Config{Role: mux.Client})
+	c.Start(true)
+	read := make(chan error, 1)
+	go func() { read <- c.Serve(nil) }() // received below
+	defer func() {
+		c.Close(io.EOF)
+		<-read
+	}()
+	stream, err := c.Open(t.Context(), &mux.Request{Method: "same", Payload: []byte("7"), End: true})
+	if err != nil {
+		return "", err
+	}
+	defer stream.Release()
+	m, err := stream.Recv(t.Context())
+	return string(m.Payload), err
 }
 
 func TestParseInt(t *testing.T) {

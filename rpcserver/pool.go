@@ -309,6 +309,13 @@ func (p *pool) close() {
 	p.emptyLocked()
 }
 
+// inFlight is how many calls and streams have not come to their end.
+func (p *pool) inFlight() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ownLocked() + p.readers + p.guests
+}
+
 // load is what a pool has to do.
 type load struct{ queued, running, streams, inFlight, limit int }
 

@@ -8,8 +8,9 @@ import (
 )
 
 // Rate is how many calls and HTTP requests a client may make: a bucket of Burst calls that fills with PerSecond. Who a client is says its certificate, or its
-// token, or else its address without the port, of IPv6 its /64, so that many connections are one client. The zero value is no limit; 200 and 400 are good for
-// people and small programs. A Burst of 0 is twice PerSecond, at least 1.
+// token, that of the call if it brings one, or else its address without the port, of IPv6 its /64, so that many connections are one client. So the Authenticator
+// is asked about a call's own token also where the call is refused then. The zero value is no limit; 200 and 400 are good for
+// people and small programs. A Burst of 0 is twice PerSecond, at least 1; more than 1<<30 means 1<<30, of either.
 type Rate struct {
 	PerSecond float64
 	Burst     int
@@ -19,9 +20,11 @@ func (r Rate) withDefaults() Rate {
 	if !(r.PerSecond > 0) {
 		return Rate{}
 	}
+	r.PerSecond = min(r.PerSecond, mostOf)
 	if r.Burst <= 0 {
-		r.Burst = max(int(min(2*r.PerSecond, 1<<30)), 1)
+		r.Burst = max(int(min(2*r.PerSecond, mostOf)), 1)
 	}
+	r.Burst = min(r.Burst, mostOf)
 	return r
 }
 
@@ -80,11 +83,18 @@ func (p *pacer) part(b *bucket) {
 	b.conns--
 }
 
+// take takes a call out of the bucket of a client that has shown itself with this one alone.
+func (p *pacer) take(who string, now time.Time) (wait time.Duration, ok bool) {
+	b := p.join(who, now)
+	defer p.part(b)
+	return b.take(now)
+}
+
 // take takes a call out of the bucket. If there is none it says when there will be.
 func (b *bucket) take(now time.Time) (wait time.Duration, ok bool) {
 	if b.AllowN(now, 1) {
 		return 0, true
 	}
-	missing := 1 - b.TokensAt(now)
-	return max(time.Duration(missing/float64(b.Limit())*float64(time.Second)), time.Millisecond), false
+	seconds := min((1-b.TokensAt(now))/float64(b.Limit()), mostTime.Seconds())
+	return max(time.Duration(seconds*float64(time.Second)), time.Millisecond), false
 }

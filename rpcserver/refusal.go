@@ -3,6 +3,7 @@ package rpcserver
 import (
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,6 +98,33 @@ func (h *hush) pass(now time.Time) (left int, ok bool) {
 	}
 	left = h.left
 	h.next, h.left = now.Add(time.Second), 0
+	return left, true
+}
+
+// hushes is a hush for each address. In a second it lets no more than mostLines lines in from all of them, because who has one address may have many. The
+// zero value is ready.
+type hushes struct {
+	mu    sync.Mutex // protects the fields below
+	until time.Time  // ends the second
+	told  []string   // the addresses whose line it has let in; at most mostLines
+	left  int        // lines kept back since the last one that was let in, whosever they were
+}
+
+const mostLines = 10
+
+// pass reports whether a line about an address may be logged now, and how many were left out before it.
+func (h *hushes) pass(addr string, now time.Time) (left int, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !now.Before(h.until) {
+		h.until, h.told = now.Add(time.Second), h.told[:0]
+	}
+	if len(h.told) == mostLines || slices.Contains(h.told, addr) {
+		h.left++
+		return 0, false
+	}
+	h.told = append(h.told, addr)
+	left, h.left = h.left, 0
 	return left, true
 }
 

@@ -341,6 +341,41 @@ func TestMaxConnInFlight(t *testing.T) {
 	})
 }
 
+// A built-in service that was called with as many calls in flight as the connection may have, by a peer that left much unread, is answered when that is read,
+// and not with the next call.
+func TestBuiltInBeyondTheConnectionsLimit(t *testing.T) {
+	for _, most := range []int{2, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			h := inMemory(t, &rpcserver.Config{Workers: 1, MaxConnInFlight: most, MaxMessage: 4 << 20}, 64<<10)
+			rpcserver.Handle(h.s, "big", func(_ context.Context, n int) (string, error) { return strings.Repeat("x", n), nil })
+			p := h.visit()
+			p.dec.Max = 4 << 20
+			p.send(ours, "big", "3000000")
+			synctest.Wait() // it is answered, and waits to be read
+			in := wire.AppendMessage(nil, ours, "slow", "1000")
+			for range most - 1 {
+				in = wire.AppendMessage(in, ours, "slow", "1000")
+			}
+			p.write(wire.AppendMessage(in, ours, "!health", "null"))
+			got := map[string]int{}
+			for range most + 2 {
+				head, _, err := p.reply()
+				if err != nil {
+					t.Fatalf("MaxConnInFlight %d: after %v: %v", most, got, err)
+				}
+				got[strings.TrimPrefix(head, answered+" ")]++
+			}
+			if got["big_res"] != 1 || got["slow_res"] != most || got["!health"] != 1 {
+				t.Errorf("MaxConnInFlight %d: got %v", most, got)
+			}
+			for range 2 { // all places are free again
+				p.send(ours, "slow", "1")
+				p.want(answered + " slow_res 1")
+			}
+		})
+	}
+}
+
 // The built-in services answer when nothing else does.
 func TestBuiltInServicesAreNeverRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -109,20 +109,26 @@ func TestRestCut(t *testing.T) {
 	})
 }
 
-// TestRestEnds has connections that bring nothing more, half a message, or nothing at all, and are closed for it.
+// TestRestEnds has connections that bring nothing more, or nothing at all, and are closed for it.
 func TestRestEnds(t *testing.T) {
 	e := make(ends, 9)
-	restless(t, rpcserver.Config{Idle: 300 * time.Millisecond, HalfMessage: 200 * time.Millisecond, Observer: e.observer()}, func(h *house) {
+	restless(t, rpcserver.Config{Idle: time.Second, Observer: e.observer()}, func(h *house) {
 		t := h.t
 		for _, call := range visitors(h) {
 			call()
 		}
 		h.stranger()
-		await(t, func() bool { return resting() == 3 })
 		for range 3 {
 			e.want(t, rpcserver.IdleTooLong)
 		}
+	})
+}
 
+// TestRestHalf has connections that rest, and then bring half a message.
+func TestRestHalf(t *testing.T) {
+	e := make(ends, 9)
+	restless(t, rpcserver.Config{Idle: time.Hour, HalfMessage: 200 * time.Millisecond, Observer: e.observer()}, func(h *house) {
+		t := h.t
 		p1, p2 := h.stranger(), h.visit2(nil)
 		await(t, func() bool { return resting() == 2 })
 		p1.nc.Write(wire.AppendMessage(nil, "1", "fib", "10")[:5])

@@ -84,7 +84,7 @@ func (c *conn) invoke(call *Call) *Error {
 func (c *conn) enter(call *Call) context.Context {
 	parent := c.ctx
 	if call.silent {
-		if parent = c.s.ctx; c.pass != nil && c.pass.name != "" {
+		if parent = &c.casts; c.pass != nil && c.pass.name != "" {
 			parent = withIdentity(parent, c.pass.name)
 		}
 	}
@@ -121,15 +121,12 @@ func (c *Call) leave() {
 func (c *conn) panicked(call *Call, value any) *Error {
 	name := call.service.name
 	stack := debug.Stack()
-	c.s.count.panics.Add(1)
 	crash := c.s.config.CrashOnPanic && value != nil
 	if left, ok := call.service.panics.pass(time.Now()); ok || crash {
 		attrs := []slog.Attr{call.logID(), slog.String("service", name), slog.String("panic", shown(fmt.Sprint(value), mostError)), slog.String("stack", string(stack))}
 		c.log(slog.LevelError, "a handler panicked", withLeft(attrs, left)...)
 	}
-	if o := c.s.config.Observer; o != nil && o.Panicked != nil {
-		o.Panicked(name, value, stack)
-	}
+	c.s.panicked(name, value, stack)
 	if crash {
 		panic(value)
 	}
@@ -149,12 +146,16 @@ func (c *conn) overload(call *Call, why refusal) {
 		return
 	}
 	e := &Error{Code: ResourceExhausted, RetryAfter: c.s.pool.retryAfter(time.Now())}
-	switch cfg := &c.s.config; why {
-	case queueFull:
+	switch cfg := &c.s.config; {
+	case why == queueFull && cfg.Queue == 0 && cfg.Workers == 1:
+		e.Message = "the worker is busy, and there is no queue"
+	case why == queueFull && cfg.Queue == 0:
+		e.Message = fmt.Sprintf("all %d workers are busy, and there is no queue", cfg.Workers)
+	case why == queueFull:
 		e.Message = someCalls(cfg.Queue, "waits", "wait") + " already"
-	case tooManyOnConn:
+	case why == tooManyOnConn:
 		e.Message = someCalls(cfg.MaxConnInFlight, "of this connection is", "of this connection are") + " in flight"
-	case tooManyInFlight:
+	case why == tooManyInFlight:
 		e.Message = someCalls(cfg.MaxInFlight, "is", "are") + " in flight"
 	default:
 		e.Message = someCalls(c.s.pool.load().limit, "is", "are") + " in flight"
@@ -176,14 +177,25 @@ func (c *conn) turnDown(call *Call, why refusal, e *Error) {
 	c.refuse(call, e)
 }
 
-// pace takes a call of a service, nil for none, out of its caller's bucket; if there is none it says when there will be.
-func (c *conn) pace(v *service) (wait time.Duration, ok bool) {
-	if c.s.pacer == nil || v != nil && v.builtIn() {
+// deny answers a call of somebody of whom it cannot be told who it is.
+func (c *conn) deny(call *Call, e *Error) {
+	c.s.refused(unknownCaller, c.nc.RemoteAddr())
+	c.refuse(call, e)
+}
+
+// pace takes a call of a service, nil for none, out of its caller's bucket; if there is none it says when there will be. who is whom a token of the
+// call's own has shown; "" is the connection's peer.
+func (c *conn) pace(v *service, who string) (wait time.Duration, ok bool) {
+	p := c.s.pacer
+	if p == nil || v != nil && v.builtIn() {
 		return 0, true
 	}
 	now := time.Now()
+	if who != "" {
+		return p.take(who, now)
+	}
 	if c.bucket == nil {
-		c.bucket = c.s.pacer.join(c.identity(), now)
+		c.bucket = p.join(c.identity(), now)
 	}
 	return c.bucket.take(now)
 }

@@ -25,8 +25,8 @@ type Server struct {
 	services atomic.Pointer[map[string]*service]
 	pool     *pool
 	pacer    *pacer          // nil: calls may come as fast as they do
-	ctx      context.Context // parent of a cast's, which outlives its connection
-	values   context.Context // ctx without an end, parent of a connection's
+	ctx      context.Context // parent of conn.casts
+	values   context.Context // ctx without an end, parent of conn.own
 	cancel   context.CancelCauseFunc
 	draining chan struct{} // closed when the server begins to stop
 	version  byte          // of the wire, the highest that it speaks
@@ -36,6 +36,7 @@ type Server struct {
 	catalogue *listing
 	web       *http.Server
 	unready   atomic.Bool // SetReady has said so
+	cutting   sync.Once   // counts what is cut
 
 	mu        sync.Mutex // protects the fields below; also held while services changes
 	conns     map[*conn]struct{}
@@ -46,14 +47,17 @@ type Server struct {
 	gone      bool          // drained is closed
 
 	door       door
-	doubts     hush              // lines about callers that cannot be told; one for all, because whoever tries tokens may have any number of connections
+	doubts     hushes            // lines about callers that cannot be told
+	failures   hushes            // lines about calls that failed
+	rejections hushes            // lines about calls that package mux refused
+	authFaults hush              // lines about the Authenticator's panics
 	httpFaults hush              // lines about HTTP handlers that panicked
 	middleware []Middleware      // the outermost first
 	closed     map[string]uint64 // connections that ended, by reason
 }
 
 type counters struct {
-	accepted, calls, failed, canceled, panics, repaired atomic.Uint64
+	accepted, calls, failed, canceled, cut, panics, repaired atomic.Uint64
 
 	refused refusedCounts
 	spoken  [2]atomic.Int64 // connections that are open and speak version 1, and 2
@@ -228,7 +232,10 @@ func (s *Server) drainedLocked() {
 
 // Shutdown stops accepting and reading, lets the calls and streams that were read finish and be answered, and closes the connections;
 // idle ones at once. Peers of version 2 are told at once and open nothing more. Handlers can see it coming: [Draining]. It returns nil when all of that
-// is done. When ctx ends first it cuts what is left as Close does, without waiting for handlers, and returns the context's error.
+// is done. When ctx ends first it cuts what is left as Close does, without waiting for handlers; the error is the context's, and says how many calls
+// were cut if there were any, as Stats.Cut does.
+//
+// A handler that calls it waits for itself: until ctx ends, or for ever. Let a goroutine call it, with a context that is not the handler's, and return.
 func (s *Server) Shutdown(ctx context.Context) error {
 	left := time.Duration(0)
 	if due, ok := ctx.Deadline(); ok {
@@ -239,7 +246,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		select {
 		case <-done:
 		case <-ctx.Done():
-			s.cut(ErrDraining)
+			if n := s.cut(ErrDraining); n > 0 {
+				return fmt.Errorf("%s cut: %w", someCalls(n, "was", "were"), context.Cause(ctx))
+			}
 			return context.Cause(ctx)
 		}
 	}
@@ -248,7 +257,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // Close closes listeners and connections at once and cancels the handlers' contexts. It waits until they have returned: a handler
-// that does not heed its context holds it up. It may be called after Shutdown and more than once; the error is nil.
+// that does not heed its context holds it up, and one that calls Close waits for itself for ever: let it start a goroutine that does. It may be called
+// after Shutdown and more than once; the error is nil.
 func (s *Server) Close() error {
 	s.cut(ErrServerClosed)
 	<-s.drained
@@ -256,9 +266,15 @@ func (s *Server) Close() error {
 	return nil
 }
 
-func (s *Server) cut(cause error) {
+// cut ends everything at once and returns how many calls were in flight, the first time.
+func (s *Server) cut(cause error) (calls int) {
+	s.cutting.Do(func() {
+		calls = s.pool.inFlight()
+		s.count.cut.Add(uint64(calls))
+	})
 	s.stop(func(c *conn) { c.cut(Cut, cause) })
 	s.cancel(cause)
+	return calls
 }
 
 // stop ends the listeners and tells every connection how to end.
@@ -296,6 +312,7 @@ func (s *Server) Stats() Stats {
 		Calls:    s.count.calls.Load(),
 		Failed:   s.count.failed.Load(),
 		Canceled: s.count.canceled.Load(),
+		Cut:      s.count.cut.Load(),
 		Panics:   s.count.panics.Load(),
 		Repaired: s.count.repaired.Load(),
 	}

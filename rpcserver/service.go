@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/rpckids/rpckids/internal/wire"
@@ -36,6 +37,7 @@ func (v *service) builtIn() bool { return v.name[0] == '!' }
 // describer is a Handler that knows what it is made of.
 type describer interface {
 	describe() (p Pattern, request, reply reflect.Type)
+	empty() bool // it has no function
 }
 
 // Option says more about a service.
@@ -47,10 +49,11 @@ func Reply(name string) Option { return func(s *service) { s.reply = name } }
 // Doc sets the line that says what the service is for.
 func Doc(text string) Option { return func(s *service) { s.doc = text } }
 
-// Example sets a request to show; it is written as JSON.
+// Example sets a request to show; it is written as JSON. One that the service could not read is a set-up bug: adding the service panics.
 func Example(v any) Option { return func(s *service) { s.example = v } }
 
-// Idempotent says that running a call twice does no harm, so that a client may send it again.
+// Idempotent says that running a call twice does no harm. !services tells it, to people and to programs that choose by it; what a client sends again is for each
+// call to say, and ours does not ask the server.
 func Idempotent() Option { return func(s *service) { s.idempotent = true } }
 
 // Quick says that the handler returns within microseconds, always: it never waits and never works long. Its calls are then
@@ -70,9 +73,11 @@ func As(p Pattern) Option { return func(s *service) { s.pattern = p } }
 //
 // An [*Error] that fn returns, wrapped or not, reaches the caller; context.DeadlineExceeded and context.Canceled as those codes; any
 // other error as unknown with its text; a panic as internal without its text. The context ends at the call's deadline, when the caller gives
-// up or its connection is lost, and when the server is closed; context.Cause says which.
+// up, which version 1 cannot tell, or its connection is lost, and when the server is closed; context.Cause says which. It ends when fn has returned, too, but not
+// for every call of version 1, where it may be its connection's: what is to end with fn wants a context that fn makes and cancels.
 //
-// Handle panics if name is empty, taken, longer than 1 KiB, not UTF-8 or begins with "!", and if fn is nil: set-up bugs all.
+// Handle panics if name is empty, taken, longer than 1 KiB, not UTF-8, has control characters or begins with "!"; if fn or an option is nil; and if Req
+// or Res is a channel, a function or a complex number, which JSON has not: set-up bugs all.
 func Handle[Req, Res any](s *Server, name string, fn func(ctx context.Context, req Req) (Res, error), opts ...Option) {
 	s.Service(name, Func(fn), opts...)
 }
@@ -110,7 +115,7 @@ func HandleBidi[Req, Res any](s *Server, name string, fn func(ctx context.Contex
 func (s *Server) Service(name string, h Handler, opts ...Option) *Server {
 	v := newService(name, name+"_res", h, opts)
 	for _, n := range []string{v.name, v.reply} {
-		if n == "" || len(n) > wire.MaxID || !utf8.ValidString(n) || strings.HasPrefix(n, "!") {
+		if n == "" || len(n) > wire.MaxID || !utf8.ValidString(n) || strings.HasPrefix(n, "!") || strings.ContainsFunc(n, unicode.IsControl) {
 			panic(fmt.Sprintf("rpcserver: %q cannot name a service or its reply", n))
 		}
 	}
@@ -122,20 +127,18 @@ func (s *Server) Service(name string, h Handler, opts ...Option) *Server {
 }
 
 func newService(name, reply string, h Handler, opts []Option) *service {
-	if h == nil {
-		panic(fmt.Sprintf("rpcserver: service %q has no handler", name))
-	}
 	v := &service{name: name, reply: reply, handler: h, pattern: PatternCall}
 	for _, o := range opts {
+		if o == nil {
+			panic(fmt.Sprintf("rpcserver: service %q has a nil Option", name))
+		}
 		o(v)
 	}
 	if d, ok := h.(describer); ok {
 		v.pattern, v.takes, v.repays = d.describe()
 	}
-	switch v.pattern {
-	case PatternCall, PatternCast, PatternStream, PatternUpload, PatternBidi:
-	default:
-		panic(fmt.Sprintf("rpcserver: service %q has the pattern %q, which there is not", name, v.pattern))
+	if flaw := v.flaw(); flaw != "" {
+		panic(fmt.Sprintf("rpcserver: service %q %s", name, flaw))
 	}
 	return v
 }

@@ -41,12 +41,12 @@ func newV2(c *conn) *v2 {
 		Role: mux.Server, Settings: set,
 		WriteStall: cfg.WriteStall, HalfMessage: cfg.HalfMessage, Idle: max(cfg.Idle, 0),
 		MaxConnMemory: cfg.MaxConnMemory, MaxOutbox: maxOutbox,
-		MaxUnsent: max(cfg.MaxConnMemory, maxOutbox+(cfg.Workers+2)*cfg.MaxMessage), // calls are parked from maxOutbox on; those that run then may answer
+		MaxUnsent: cfg.maxUnsent(),
 		Traffic:   &c.s.count.traffic,
 		Compress:  true, // for a peer that says that it wants it
 		Lookup:    c.s.method, Opened: v.opened, Batch: v.submit, Drained: v.unpark, Ready: v.ready,
 		Refused: v.notTaken,
-		Log:     func(text string) { c.log(slog.LevelInfo, "a call was refused", slog.String("error", text)) },
+		Log:     c.logRefused,
 	}
 	if c.trier != nil {
 		m.TryWrite = c.trier.TryWrite
@@ -119,7 +119,8 @@ func (v *v2) opened(s *mux.Stream) {
 	call := v.newCall(s)
 	c := v.conn
 	c.s.count.calls.Add(1)
-	if wait, ok := c.pace(call.service); !ok {
+	denied := c.admit(call)
+	if wait, ok := c.pace(call.service, call.who); !ok {
 		call.size = len(s.Meta())
 		c.turnDown(call, tooFast, c.tooFastError(wait))
 		return
@@ -133,11 +134,11 @@ func (v *v2) opened(s *mux.Stream) {
 	if c.s.logs(slog.LevelInfo) {
 		c.logRead(call, []byte(s.MethodName()))
 	}
-	e := c.admit(call)
-	if e == nil {
-		e = v.misfit(call, m, err)
+	if denied != nil {
+		c.deny(call, denied)
+		return
 	}
-	if e != nil {
+	if e := v.misfit(call, m, err); e != nil {
 		if f, ok := err.(*mux.Failure); ok && f.Refused {
 			c.s.refused(tooMuchHeld, c.nc.RemoteAddr())
 		}
@@ -204,20 +205,24 @@ func (v *v2) submit() {
 	}
 }
 
-// notTaken counts streams that package mux did not take.
+// notTaken counts streams that package mux did not take, and answered itself.
 func (v *v2) notTaken(why mux.Refusal, streams int) {
-	ours := tooManyOnConn
+	ours, code := tooManyOnConn, ResourceExhausted
 	switch why {
 	case mux.RefusedMemory:
 		ours = tooMuchHeld
 	case mux.RefusedDraining:
-		ours = whileDraining
+		ours, code = whileDraining, Unavailable
 	}
-	s := v.conn.s
+	s, peer := v.conn.s, v.conn.nc.RemoteAddr()
 	s.count.calls.Add(uint64(streams))
 	s.count.failed.Add(uint64(streams))
+	o := s.config.Observer
 	for range streams {
-		s.refused(ours, v.conn.nc.RemoteAddr())
+		s.refused(ours, peer)
+		if o != nil && o.CallDone != nil {
+			o.CallDone(CallInfo{Protocol: protocolV2, Peer: peer, Code: code})
+		}
 	}
 }
 

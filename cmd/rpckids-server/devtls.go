@@ -79,7 +79,7 @@ func makeDevFiles(dir string) (*devFiles, error) {
 		return f, nil
 	case len(strangers) > 0:
 		return nil, &setupError{"--dev-tls: " + printable(dir) + " holds " + strings.Join(strangers, ", ") + " that --dev-tls did not make, or that are damaged",
-			"name another folder; damaged ones have to be put back, or all in the folder removed, and new ones are made"}
+			"name another folder; files of --dev-tls that are damaged have to be put back, or all of them removed, and it makes new ones"}
 	case ca.Leaf != nil && ca.PrivateKey == nil:
 		return nil, &setupError{"--dev-tls: " + printable(f.ca.key) + " is missing, and what is missing or ends soon has to be signed with it",
 			"put it back, or name another folder, whose certificates will be of another authority"}
@@ -179,23 +179,14 @@ func template(name string, good time.Duration) *x509.Certificate {
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(good)}
 }
 
-// make makes a pair, and notes what it wrote.
+// make signs a template, with the pair's key or a new one, and writes what is new. Without a signer it signs itself. A new key is first, so that of two programs
+// that make the same pair one fails before it has changed anything.
 func (f *devFiles) make(p pair, template *x509.Certificate, signer *tls.Certificate) (made tls.Certificate, err error) {
-	made, wrote, err := p.make(template, signer)
-	for _, file := range wrote {
-		f.made = append(f.made, filepath.Base(file))
-	}
-	return made, err
-}
-
-// make signs a template, with the pair's key or a new one, and writes what is new. Without a signer it signs itself. The certificate is first: one without
-// its key is made again the next time, a key without its certificate may be anybody's.
-func (p pair) make(template *x509.Certificate, signer *tls.Certificate) (made tls.Certificate, wrote []string, err error) {
 	kept, _ := tls.LoadX509KeyPair(p.cert, p.key)
 	key, keep := kept.PrivateKey.(crypto.Signer)
 	if !keep {
 		if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-			return made, nil, err
+			return made, err
 		}
 	}
 	parent, by := template, any(key)
@@ -204,41 +195,50 @@ func (p pair) make(template *x509.Certificate, signer *tls.Certificate) (made tl
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), by)
 	if err != nil {
-		return made, nil, err
+		return made, err
 	}
-	if err := replace(p.cert, &pem.Block{Type: "CERTIFICATE", Bytes: der}); err != nil {
-		return made, nil, err
-	}
-	wrote = append(wrote, p.cert)
+	wrote := []string{filepath.Base(p.cert)}
 	if !keep {
-		secret, err := x509.MarshalPKCS8PrivateKey(key)
-		if err == nil {
-			err = create(p.key, &pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+		if err := create(p.key, key); err != nil {
+			return made, err
 		}
-		if err != nil {
-			return made, wrote, err
-		}
-		wrote = append(wrote, p.key)
+		wrote = append(wrote, filepath.Base(p.key))
 	}
-	made, err = tls.LoadX509KeyPair(p.cert, p.key)
-	return made, wrote, err
+	if err := replace(p.cert, der); err != nil {
+		if !keep {
+			os.Remove(p.key) // which is no good alone
+		}
+		return made, err
+	}
+	f.made = append(f.made, wrote...)
+	return tls.LoadX509KeyPair(p.cert, p.key)
 }
 
-// create writes a key where there is no file.
-func create(file string, what *pem.Block) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// create writes a key, where there is none.
+func create(file string, key crypto.Signer) error {
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
 	}
-	err = pem.Encode(f, what)
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return &setupError{"--dev-tls: another program has just made " + printable(file), "start again when it is done"}
+	}
+	if err != nil {
+		return err
+	}
+	err = pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: secret})
 	if closed := f.Close(); err == nil {
 		err = closed
+	}
+	if err != nil {
+		os.Remove(file)
 	}
 	return err
 }
 
 // replace writes a certificate; the file is whole at every moment.
-func replace(file string, what *pem.Block) error {
+func replace(file string, der []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
 		return err
@@ -246,7 +246,7 @@ func replace(file string, what *pem.Block) error {
 	defer os.Remove(f.Name()) // what is left of a failure
 	err = f.Chmod(0o644)
 	if err == nil {
-		err = pem.Encode(f, what)
+		err = pem.Encode(f, &pem.Block{Type: "CERTIFICATE", Bytes: der})
 	}
 	if closed := f.Close(); err == nil {
 		err = closed

@@ -227,7 +227,7 @@ func TestServerPage(t *testing.T) {
 					t.Errorf("$ %s\nprints\n%s\nthe page says\n%s", line, got, want)
 				}
 			}
-		case strings.HasPrefix(b.text, "server started"):
+		case strings.HasPrefix(b.text, "certificates were made"):
 			for line := range strings.Lines(b.text) {
 				line, _, _ = strings.Cut(strings.TrimSpace(line), " at=")
 				s.lines.await("^" + regexp.QuoteMeta(strings.ReplaceAll(line, "8888", port)))

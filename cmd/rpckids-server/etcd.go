@@ -34,8 +34,8 @@ func (m *member) check() error {
 	return nil
 }
 
-// serve is ListenAndServe for a server that etcd knows from the moment it listens; the channel gets what ended it. What withdraw returned has to be called
-// before the server is stopped, so that clients have left it.
+// serve is ListenAndServe for a server that etcd knows before it says that it has started; the channel gets what ended it. Until then the system holds the
+// connections of clients that are quicker. Withdraw has to be called before the server is stopped, so that clients have left it.
 func (m *member) serve(s *rpcserver.Server, addr string, logger *slog.Logger) (served chan error, withdraw func(), err error) {
 	served = make(chan error, 1)
 	if len(m.endpoints) == 0 {
@@ -51,16 +51,15 @@ func (m *member) serve(s *rpcserver.Server, addr string, logger *slog.Logger) (s
 		ln.Close()
 		return nil, nil, err
 	}
-	go func() { served <- s.Serve(ln) }() // ends after Shutdown, or after Close below; received in every case
 	r, err := etcd.Register(context.Background(), m.name, address, &etcd.Config{Endpoints: m.endpoints, Logger: logger})
 	if err != nil {
-		s.Close()
-		<-served
+		ln.Close()
 		return nil, nil, err
 	}
 	if host, _, _ := net.SplitHostPort(address); net.ParseIP(host).IsLoopback() {
 		logger.Info("only clients on this machine can reach that address; --addr and --advertise change it", "address", address)
 	}
+	go func() { served <- s.Serve(ln) }() // ends after Shutdown or with its error; the caller receives
 	return served, func() {
 		if err := r.Withdraw(context.Background()); err != nil {
 			logger.Warn("etcd keeps the address until its lease is over", "cause", printable(err.Error()))

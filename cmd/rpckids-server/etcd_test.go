@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"net"
-	"os"
 	"strings"
 	"testing"
 )
@@ -35,10 +34,13 @@ func TestEtcdFlags(t *testing.T) {
 			args = append(args, "--addr", "localhost:0")
 		}
 		var out, problems bytes.Buffer
-		code := run(args, &out, &problems, make(chan os.Signal))
+		code := run(args, &out, &problems, stopped())
 		cause, cure, _ := strings.Cut(problems.String(), "\nhint: ")
 		if code != test.code || !strings.Contains(cause, test.cause) || !strings.Contains(cure, test.cure) {
 			t.Errorf("%s: exit code %d, want %d; got %q, want %s and %s", test.args, code, test.code, problems.String(), test.cause, test.cure)
+		}
+		if out.Len() > 0 { // it has not started
+			t.Errorf("%s: printed %q", test.args, out.String())
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -40,7 +41,9 @@ func (l *limits) check(c *rpcserver.Config) error {
 		}
 	}
 	switch {
-	case !(c.Rate.PerSecond >= 0):
+	case math.IsNaN(c.Rate.PerSecond) || math.IsInf(c.Rate.PerSecond, 0):
+		return fmt.Errorf("--rate is %v, want a number of calls a second; without --rate there is no limit", c.Rate.PerSecond)
+	case c.Rate.PerSecond < 0:
 		return fmt.Errorf("--rate is %v, want 0 or more", c.Rate.PerSecond)
 	case c.Rate.Burst > 0 && c.Rate.PerSecond == 0:
 		return fmt.Errorf("--burst is %d, and there is no --rate that it belongs to", c.Rate.Burst)

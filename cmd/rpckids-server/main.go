@@ -2,14 +2,10 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -18,7 +14,6 @@ import (
 
 	"github.com/rpckids/rpckids/internal/demo"
 	"github.com/rpckids/rpckids/rpcserver"
-	"github.com/rpckids/rpckids/rpcserver/etcd"
 )
 
 // Exit codes.
@@ -29,13 +24,21 @@ const (
 )
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // where nobody reads the log any more its lines are lost, and nothing else
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		hangup := make(chan os.Signal, 1)
+		signal.Notify(hangup, syscall.SIGHUP)
+		go func() { signals <- <-hangup }() // one of them: a terminal that goes may say so twice, and the second signal cuts; ends with the process
+	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr, signals))
 }
 
 // usageError is a wrong command line, which has an exit code of its own.
 type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 // run is main without the process: the log goes to out, errors go to problems, a first signal stops the server and a second one cuts it.
 func run(args []string, out, problems io.Writer, signals <-chan os.Signal) int {
@@ -50,34 +53,6 @@ func run(args []string, out, problems io.Writer, signals <-chan os.Signal) int {
 	code, cause, cure := explain(err)
 	fmt.Fprintf(problems, "error: %s\nhint: %s\n", cause, cure)
 	return code
-}
-
-// explain says an error in one line for its cause and one for its cure.
-func explain(err error) (code int, cause, cure string) {
-	cause = err.Error()
-	usage, isUsage := errors.AsType[usageError](err)
-	op, isOp := errors.AsType[*net.OpError](err)
-	setup, isSetup := errors.AsType[*setupError](err)
-	unregistered, isMember := errors.AsType[*etcd.Error](err)
-	switch {
-	case isMember:
-		return explainMember(unregistered)
-	case isSetup:
-		return exitError, setup.cause, setup.cure
-	case isUsage:
-		cause, _, _ = strings.Cut(usage.Error(), ": strconv.")
-		if cause, _, isTime := strings.Cut(cause, ": time:"); isTime {
-			return exitUsage, cause, "times have a unit, as in 10s, 500ms or 1m30s"
-		}
-		return exitUsage, cause, "rpckids-server --help lists the flags"
-	case errors.Is(err, syscall.EADDRINUSE) && isOp:
-		return exitError, fmt.Sprintf("%s is in use by another program", op.Addr), "stop that program, or take a free port with --addr localhost:0"
-	case errors.Is(err, syscall.EACCES) && isOp:
-		return exitError, fmt.Sprintf("may not listen on %s", op.Addr), "ports below 1024 are for the administrator: take another with --addr"
-	case isOp:
-		cause = "cannot listen: " + op.Err.Error()
-	}
-	return exitError, cause, "--addr names the host and port to listen on, as in localhost:8888"
 }
 
 type settings struct {
@@ -96,7 +71,8 @@ func newCommand(out io.Writer, signals <-chan os.Signal) *cobra.Command {
 		Long: `Serve the demo services on one TCP port, over the wire of the original and over version 2: fib, exp, echo, slow, fail and log,
 and with items, which only version 2 carries, fibs, sum, chat and ticks.
 
-The log goes to standard output. Ctrl+C lets running calls finish, for 10 seconds or what --drain says; a second one cuts them.`,
+The log goes to standard output. Ctrl+C, SIGTERM, or a terminal that goes lets running calls finish, for 10 seconds or what --drain says; a second
+signal cuts them.`,
 		Example: "  rpckids-server\n  rpckids-server --addr localhost:0 --log-format json\n  rpckids-server --log-level warn   # for measuring\n" +
 			"  rpckids-server --addr :8888 --advertise web1:8888 --etcd http://127.0.0.1:2379 --name demo\n" +
 			"  rpckids-server --dev-tls ./tls                 # TLS with certificates of its own\n" +
@@ -168,45 +144,30 @@ func serve(set *settings, out io.Writer, signals <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
+	var why os.Signal
 	select {
 	case err := <-served:
 		withdraw()
 		return err
-	case <-signals:
+	case why = <-signals:
 	}
-	logger.Info("server stops")
+	set.limits.stops(logger, why)
 	s.SetReady(false) // whoever sends calls here has to see it first
 	withdraw()
-	if err := shutdown(s, signals, set.limits.lameDuck, set.limits.drain); err != nil {
-		logger.Warn("running calls were cut")
+	shutdown(s, signals, set.limits.lameDuck, set.limits.drain)
+	if cut := s.Stats().Cut; cut > 0 { // which is not the command's failure
+		logger.Warn("running calls were cut", "calls", cut)
 	}
 	<-served
-	return nil // that calls were cut is not the command's failure
-}
-
-// shutdown lets the server go on for a while as if nothing were, so that balancers see that it is not ready, and then waits for running calls, until the time
-// to drain is over. Another signal ends both; an error says that calls were cut.
-func shutdown(s *rpcserver.Server, signals <-chan os.Signal, lameDuck, drain time.Duration) error {
-	select {
-	case <-time.After(lameDuck):
-	case <-signals:
-		drain = 0
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
-	defer cancel()
-	drained := make(chan error, 1)
-	go func() { drained <- s.Shutdown(ctx) }() // ends with ctx at the latest; received below
-	select {
-	case err := <-drained:
-		return err
-	case <-signals:
-		cancel()
-		return <-drained
-	}
+	logger.Info("server stopped")
+	return nil
 }
 
 // check brings the words of the command line into those of the Config, where 0 means the default.
 func (s *settings) check() error {
+	if err := checkAddr(s.addr); err != nil {
+		return err
+	}
 	switch {
 	case s.config.Workers < 1:
 		return fmt.Errorf("--workers is %d, want 1 or more", s.config.Workers)

@@ -22,7 +22,15 @@ import (
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asCommand makes the test binary the command.
+const asCommand = "RPCKIDS_SERVER_TEST_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // started is a running command.
 type started struct {
@@ -70,6 +78,13 @@ func start(t *testing.T, args ...string) *started {
 	s.lines.more.L = &s.lines.mu
 	go func() { s.code <- run(args, s.lines, s.lines, s.signals) }() // ends with a signal; received in stop
 	return s
+}
+
+// stopped are the signals for a command that has to refuse to start: one that starts all the same stops at once.
+func stopped() <-chan os.Signal {
+	signals := make(chan os.Signal, 1)
+	signals <- os.Interrupt
+	return signals
 }
 
 func (s *started) stop(want int) {
@@ -120,7 +135,7 @@ func TestTextLog(t *testing.T) {
 	s.call(port, "\x1b[2J", "10")
 	s.lines.await(`^a call failed peer=\S+ request_id=1 code=not_found error="no service \\"\\x1b\[2J\\"" protocol=v1 took=\S+ at=`)
 	s.stop(exitOK)
-	s.lines.await(`^server stops at=`)
+	s.lines.await(`^server stops signal=terminated drain=10s at=(?s:.*)\nserver stopped at=`)
 }
 
 func TestJSONLog(t *testing.T) {
@@ -149,7 +164,7 @@ func TestSecondSignalCuts(t *testing.T) {
 	s.signals <- os.Interrupt
 	s.lines.await("server stops")
 	s.stop(exitOK)
-	s.lines.await("warn: running calls were cut")
+	s.lines.await(`^warn: running calls were cut calls=1 at=(?s:.*)\nserver stopped at=`)
 	if waited := time.Since(began); waited >= drainTime {
 		t.Errorf("cut after %v, want at once", waited)
 	}
@@ -175,7 +190,7 @@ func TestLameDuck(t *testing.T) {
 		t.Errorf("before: got %d, want 200", got)
 	}
 	s.signals <- syscall.SIGTERM
-	s.lines.await("server stops")
+	s.lines.await(`^server stops signal=terminated lame_duck=1h0m0s drain=10s at=`)
 	for deadline := time.Now().Add(10 * time.Second); ready() != http.StatusServiceUnavailable; {
 		if time.Now().After(deadline) {
 			t.Fatal("the server is still ready")
@@ -185,6 +200,10 @@ func TestLameDuck(t *testing.T) {
 		t.Errorf("got %q, want 89", got)
 	}
 	s.stop(exitOK)
+	if m := regexp.MustCompile("warn: .*").FindString(s.lines.b.String()); m != "" {
+		t.Errorf("nothing was cut, and the log says %q", m)
+	}
+	s.lines.await(`^server stopped at=`)
 }
 
 // The limits of the command line are the server's, and --drain bounds the wait for running calls.
@@ -219,7 +238,7 @@ func TestLimits(t *testing.T) {
 	}
 	s.lines.await("warn: connection refused peer=\\S+ reason=connections")
 	s.stop(exitOK)
-	s.lines.await("warn: running calls were cut")
+	s.lines.await("warn: running calls were cut calls=1 ")
 }
 
 func TestBadCommandLines(t *testing.T) {
@@ -246,11 +265,24 @@ func TestBadCommandLines(t *testing.T) {
 		{"--log-format xml", exitUsage, "error: --log-format is \"xml\", want text or json\nhint: rpckids-server --help lists the flags\n"},
 		{"--log-level loud", exitUsage, "error: --log-level is \"loud\", want debug, info, warn or error\nhint: rpckids-server --help lists the flags\n"},
 		{"--addr " + taken.Addr().String(), exitError, "error: " + taken.Addr().String() + " is in use by another program\nhint: stop that program, or take a free port with --addr localhost:0\n"},
-		{"--addr nonsense", exitError, "error: cannot listen: address nonsense: missing port in address\nhint: --addr names the host and port to listen on, as in localhost:8888\n"},
-		{"--workers x", exitUsage, "error: invalid argument \"x\" for \"--workers\" flag\nhint: rpckids-server --help lists the flags\n"},
+		{"--addr 8888", exitUsage, "error: --addr is \"8888\", want HOST:PORT\nhint: --addr names the host and port to listen on, as in localhost:8888; :8888 is every address of this machine\n"},
+		{"--addr ::1:8888", exitUsage, "error: --addr is \"::1:8888\", want HOST:PORT\nhint: --addr names the host and port to listen on, as in localhost:8888; :8888 is every address of this machine\n"},
+		{"--addr localhost:99999", exitUsage, "error: --addr is \"localhost:99999\", and a port is a number up to 65535\nhint: --addr names the host and port to listen on, as in localhost:8888; :8888 is every address of this machine\n"},
+		{"--workers x", exitUsage, "error: --workers is \"x\", want a whole number\nhint: rpckids-server --help lists the flags\n"},
+		{"--max-conns 99999999999999999999", exitUsage, "error: --max-conns is \"99999999999999999999\", which is out of range\nhint: rpckids-server --help lists the flags\n"},
+		{"--rate x", exitUsage, "error: --rate is \"x\", want a number\nhint: rpckids-server --help lists the flags\n"},
+		{"--rate Inf", exitUsage, "error: --rate is +Inf, want a number of calls a second; without --rate there is no limit\nhint: rpckids-server --help lists the flags\n"},
+		{"--rate NaN", exitUsage, "error: --rate is NaN, want a number of calls a second; without --rate there is no limit\nhint: rpckids-server --help lists the flags\n"},
+		{"--http=perhaps", exitUsage, "error: --http is \"perhaps\", want true or false\nhint: rpckids-server --help lists the flags\n"},
+		{"--drain 10", exitUsage, "error: --drain is \"10\", want a time\nhint: times have a unit, as in 10s, 500ms or 1m30s\n"},
+		{"--etcd \"", exitUsage, "error: --etcd is \"\\\"\": parse error on line 1, column 2: extraneous or missing \" in quoted-field\nhint: rpckids-server --help lists the flags\n"},
 	} {
 		var out, problems bytes.Buffer
-		if got := run(strings.Fields(test.args), &out, &problems, nil); got != test.code {
+		signals := stopped()
+		if test.code == exitError { // which may be told only after a signal
+			signals = nil
+		}
+		if got := run(strings.Fields(test.args), &out, &problems, signals); got != test.code {
 			t.Errorf("%s: exit code %d, want %d", test.args, got, test.code)
 		}
 		if got := problems.String(); got != test.error {

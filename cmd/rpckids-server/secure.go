@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -71,7 +72,7 @@ func (s *secure) apply(c *rpcserver.Config, logger *slog.Logger) error {
 		c.Observer = rpcserver.Observers(c.Observer, s.metrics.Observer())
 		c.HTTP = s.pages()
 	}
-	tokens, err := s.readTokens()
+	tokens, err := s.readTokens(logger)
 	if err != nil || len(tokens) == 0 {
 		return err
 	}
@@ -164,7 +165,7 @@ func (s *secure) clients(c *tls.Config, logger *slog.Logger) (*tls.Config, error
 const tokenCure = "it names a file with lines NAME=TOKEN; empty lines and those that begin with # are left out"
 
 // readTokens returns the names by token. No error of it shows a token.
-func (s *secure) readTokens() (map[string]string, error) {
+func (s *secure) readTokens(logger *slog.Logger) (map[string]string, error) {
 	lines := s.tokens
 	from := make([]string, len(lines))
 	for i := range from {
@@ -176,6 +177,9 @@ func (s *secure) readTokens() (map[string]string, error) {
 			return nil, &setupError{"--token-file: " + printable(err.Error()), tokenCure}
 		}
 		defer file.Close()
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // where modes say nothing
+			logger.Warn("the file of tokens is open to others on this machine: it should be its owner's alone, as after chmod 600", "file", s.tokenFile, "mode", info.Mode())
+		}
 		in := bufio.NewScanner(file)
 		for n := 1; in.Scan(); n++ {
 			if line := strings.TrimSpace(in.Text()); line != "" && line[0] != '#' {

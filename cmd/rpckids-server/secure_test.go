@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -66,18 +69,13 @@ func TestDevFiles(t *testing.T) {
 	}
 	old := leaf("rpckids-server", x509.ExtKeyUsageServerAuth)
 	old.NotAfter = time.Now().Add(time.Hour)
-	if _, err := f.server.make(old, &ca); err != nil {
+	if _, err := f.make(f.server, old, &ca); err != nil {
 		t.Fatal(err)
 	}
 	again()
 	was, is := strings.Fields(before), strings.Fields(serials())
 	if is[0] != was[0] || is[1] == was[1] || is[2] != was[2] || !lasts(load(f.server)) {
 		t.Errorf("an old server certificate: had %v, have %v", was, is)
-	}
-	os.Remove(f.ca.key)
-	again()
-	if now := strings.Fields(serials()); now[0] == is[0] || now[1] == is[1] || now[2] == is[2] {
-		t.Errorf("without the authority's key: had %v, have %v", is, now)
 	}
 	if _, err := makeDevFiles(f.ca.cert); err == nil {
 		t.Error("a file was taken for a folder")
@@ -136,6 +134,9 @@ func TestSecureMistakes(t *testing.T) {
 		return path
 	}
 	f, err := makeDevFiles(filepath.Join(dir, "tls"))
+	if err == nil {
+		_, err = makeDevFiles(dir) // else the log says that they were made
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func TestSecureMistakes(t *testing.T) {
 		{[]string{"--dev-tls", ""}, exitUsage, "--dev-tls is empty", "--help"},
 		{[]string{"--client-ca", ""}, exitUsage, "--client-ca is empty", "--help"},
 		{[]string{"--etcd", "", "--name", "demo"}, exitUsage, "--etcd is empty", "--help"},
-		{[]string{"--idle", "5"}, exitUsage, `invalid argument "5" for "--idle" flag`, "times have a unit"},
+		{[]string{"--idle", "5"}, exitUsage, `--idle is "5", want a time`, "times have a unit"},
 		{[]string{"--addr", ""}, exitUsage, "--addr is empty", "--help"},
 	} {
 		var out, problems bytes.Buffer
@@ -176,13 +177,46 @@ func TestSecureMistakes(t *testing.T) {
 		if args[0] != "--addr" {
 			args = append([]string{"--addr", "localhost:0"}, args...)
 		}
-		code := run(args, &out, &problems, make(chan os.Signal))
+		code := run(args, &out, &problems, stopped())
 		cause, cure, _ := strings.Cut(problems.String(), "\nhint: ")
 		if code != test.code || !strings.Contains(cause, test.cause) || !strings.Contains(cure, test.cure) || strings.Count(problems.String(), "\n") != 2 {
 			t.Errorf("%q: exit code %d, want %d; got %q, want %s and %s", test.args, code, test.code, problems.String(), test.cause, test.cure)
 		}
 		if out.Len() > 0 || strings.Contains(problems.String(), secret) {
 			t.Errorf("%q: printed %q and %q", test.args, out.String(), problems.String())
+		}
+	}
+}
+
+// A file of tokens that others may read is warned of, and a name may have two of them: one that goes and one that comes.
+func TestTokenFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(file, []byte("alice=old-token-of-hers\nbob=his-token\nalice=new-token-of-hers\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		mode os.FileMode
+		want string
+	}{
+		{0o600, ""},
+		{0o400, ""},
+		{0o640, `warn: the file of tokens is open to others on this machine: it should be its owner's alone, as after chmod 600 file=` + file + " mode=-rw-r-----\n"},
+		{0o604, `warn: the file of tokens is open to others on this machine: it should be its owner's alone, as after chmod 600 file=` + file + " mode=-rw----r--\n"},
+	} {
+		if err := os.Chmod(file, test.mode); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		logger, err := newLogger(&out, "text", "info")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens, err := (&secure{tokenFile: file}).readTokens(logger)
+		if want := map[string]string{"old-token-of-hers": "alice", "his-token": "bob", "new-token-of-hers": "alice"}; err != nil || !maps.Equal(tokens, want) {
+			t.Errorf("got %v, %v, want %v", tokens, err, want)
+		}
+		if got := regexp.MustCompile(" at=.*").ReplaceAllString(out.String(), ""); runtime.GOOS != "windows" && got != test.want {
+			t.Errorf("%v: got %q, want %q", test.mode, got, test.want)
 		}
 	}
 }
@@ -208,7 +242,7 @@ func TestDevTLSInJSON(t *testing.T) {
 	}
 	old := leaf("rpckids-server", x509.ExtKeyUsageServerAuth)
 	old.NotAfter = time.Now().Add(-time.Minute)
-	if _, err := f.server.make(old, &ca); err != nil {
+	if _, err := f.make(f.server, old, &ca); err != nil {
 		t.Fatal(err)
 	}
 	s = start(t, "--addr", "localhost:0", "--tls-cert", f.server.cert, "--tls-key", f.server.key)

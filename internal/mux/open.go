@@ -267,9 +267,9 @@ func (c *Conn) unsendLocked(s *Stream) bool {
 	for other := range c.streams.all() {
 		if other.first > s.first && other.first != math.MaxUint64 {
 			other.first -= size
-			if other.lastByte > 0 {
-				other.lastByte -= size
-			}
+		}
+		if other.lastByte > s.first { // also of a long message that began before
+			other.lastByte -= size
 		}
 	}
 	s.first, s.lastByte = math.MaxUint64, 0

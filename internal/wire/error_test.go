@@ -87,7 +87,7 @@ func FuzzParseError(f *testing.F) {
 }
 
 func TestSniff(t *testing.T) {
-	tests := map[byte]Protocol{0x00: V1, 0xFF: V2, 0x16: TLS, 'G': HTTP, 'P': HTTP, 'H': HTTP, 0x01: Unknown, 'S': Unknown, 0x80: Unknown}
+	tests := map[byte]Protocol{0x00: V1, 0xFF: V2, 0x16: TLS, 'G': HTTP, 'P': HTTP, 'H': HTTP, 'D': HTTP, 'C': HTTP, 'O': HTTP, 'T': HTTP, 0x01: Unknown, 'S': Unknown, 0x80: Unknown}
 	for b, want := range tests {
 		if got := Sniff(b); got != want {
 			t.Errorf("%#x: got %v, want %v", b, got, want)

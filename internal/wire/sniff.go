@@ -23,7 +23,7 @@ func Sniff(first byte) Protocol {
 		return V2
 	case 0x16: // a TLS handshake record
 		return TLS
-	case 'G', 'P', 'H': // GET; POST, PUT, PATCH and PRI; HEAD
+	case 'G', 'P', 'H', 'D', 'C', 'O', 'T': // GET; POST, PUT, PATCH and PRI; HEAD; DELETE, CONNECT, OPTIONS and TRACE
 		return HTTP
 	}
 	return Unknown

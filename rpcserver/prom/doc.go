@@ -19,7 +19,7 @@
 //	rpckids_server_sent_bytes_total{method,pattern}           of the payloads of replies and items
 //	rpckids_server_received_items_total{method,pattern}       taken by uploads and bidis
 //	rpckids_server_sent_items_total{method,pattern}           given by streams and bidis
-//	rpckids_server_panics_total{method}                       handlers that panicked
+//	rpckids_server_panics_total{method}                       handlers that panicked; "!http" is the Config's, "!auth" its Authenticator
 //	rpckids_server_connections_opened_total
 //	rpckids_server_connections_closed_total{reason}           by rpcserver.Reason, or the rule of version 2 that the peer broke
 //	rpckids_server_refusals_total{reason}                     by the limit that was met: the constants rpcserver.RefusedConns and so on
@@ -36,8 +36,8 @@
 //	rpckids_server_abandoned_calls_total                      given up by their callers before they were answered
 //	rpckids_server_network_{received,sent}_bytes_total        on all connections; of TLS, what is inside
 //
-// The label method is the name of a service that the server has; whatever else peers ask for is counted under "!unknown", with the
-// pattern "unknown". The label code is a name such as "ok" or "not_found". Histograms reach from 10 us to 10 s, and are native ones as well for a
+// The label method is the name of a service that the server has; whatever else peers ask for, and what was refused before it was looked at, is counted
+// under "!unknown", with the pattern "unknown". The label code is a name such as "ok" or "not_found". Histograms reach from 10 us to 10 s, and are native ones as well for a
 // scraper that asks for that.
 //
 // What one asks first: how long calls take, what fails, and what is refused.
