@@ -29,8 +29,10 @@ func (b Balance) String() string { return balance.Policy(b).String() }
 // Ejection takes a server that fails out of rotation for a while, at most half
 // of them at once. It comes back when the time is over and a probe succeeds. The
 // zero value means the defaults. A failure is what the server or the way to it is
-// to blame for: a lost connection, no answer before the deadline, and the codes
-// unavailable, resource_exhausted, internal, data_loss and deadline_exceeded.
+// to blame for: a lost connection, the codes unavailable, internal and data_loss, a
+// call refused because there is too much to do, and a deadline that passed,
+// whoever's clock was first: from here a server that hangs looks no different. A
+// service that answers resource_exhausted itself has done its work.
 type Ejection struct {
 	Consecutive int           // failures in a row that eject; 0 means 5
 	Rate        float64       // or this share of failures, 0 to 1; 0 means 0.5
@@ -56,10 +58,7 @@ func (k *call) outcome(err error) balance.Outcome {
 	}
 	switch f.kind {
 	case ErrServer:
-		if f.refused && f.status.Code == Unavailable { // it drains
-			return balance.Void
-		}
-		return blame(f.status.Code)
+		return k.blame(f)
 	case ErrReply:
 		return balance.Good
 	case ErrConnectionLost, ErrProtocol, ErrContext:
@@ -70,10 +69,21 @@ func (k *call) outcome(err error) balance.Outcome {
 	return balance.Void
 }
 
-// blame says whether a server's answer counts as its failure or as its work.
-func blame(code Code) balance.Outcome {
-	switch code {
-	case Unavailable, ResourceExhausted, Internal, DataLoss, DeadlineExceeded:
+// blame says whether a server's answer counts as its failure or as its work. That
+// there is too much to do the server says itself when it refuses a call, and over
+// version 1 is told from a service by the time that it names.
+func (k *call) blame(f *failure) balance.Outcome {
+	switch f.status.Code {
+	case Unavailable:
+		if f.refused { // it drains
+			return balance.Void
+		}
+		return balance.Bad
+	case ResourceExhausted:
+		if f.refused || k.protocol == protocolV1 && f.status.RetryAfter > 0 {
+			return balance.Bad
+		}
+	case Internal, DataLoss, DeadlineExceeded:
 		return balance.Bad
 	}
 	return balance.Good

@@ -23,7 +23,7 @@ type call struct {
 	oneWay     bool
 	idempotent bool
 	cargo      *cargo   // what the caller's context holds for us, or nil
-	asked      *Request // what passed the middleware, or nil
+	asked      *journey // through the middleware, or nil
 	trace      *Trace   // where the caller wants to see it, or nil
 	start      time.Time
 	attempts   int
@@ -31,11 +31,13 @@ type call struct {
 	protocol   string            // the same
 	begun      bool              // items have been taken or given: it cannot be sent again
 	hedges     int               // of them
+	moves      int               // connections that were on their way out when it came to them
 	tried      []*balance.Member // servers that it does not go back to if there are others
 	began      int64             // of this attempt, by Client.now
 	member     *balance.Member   // that hears how the attempt goes, or nil
 	settled    bool              // and has heard that how long it takes is not its affair
 	patience   time.Duration     // of a race
+	bare       bool              // the server has no version 2: the metadata stays behind
 	inLine     bool              // given up while it waited for room on the connection
 	onEnd      func()            // the caller's, to be called once
 	talk       talk              // what happens on its stream, if it is one
@@ -64,6 +66,8 @@ type call struct {
 	request        mux.Request
 	frames         mux.Trace
 	stream         uint32
+	came           Metadata // with the reply so far, if the caller wants it
+	line           line
 	queue, handler time.Duration // the server's own times, if timed
 	timed          bool
 
@@ -89,7 +93,7 @@ const (
 // keepBuffer is the largest buffer that a call or a connection keeps for the next one.
 const keepBuffer = 64 << 10
 
-// CallOption changes one call.
+// CallOption changes one call; nil changes nothing.
 type CallOption func(*call)
 
 // Idempotent says that running the call twice does no harm: it is sent again
@@ -182,7 +186,9 @@ func (c *Client) begin(ctx context.Context, typ string, opts []CallOption) *call
 		k.cargo.forget()
 	}
 	for _, opt := range opts {
-		opt(k)
+		if opt != nil {
+			opt(k)
+		}
 	}
 	return k
 }
@@ -195,8 +201,8 @@ func (c *Client) end(k *call, err error) error {
 	if k.trace != nil {
 		k.trace.fill(k)
 	}
-	if r := k.asked; r != nil {
-		r.Server, r.Protocol, r.Attempts, r.Hedges = k.server, k.protocol, k.attempts, k.hedges
+	if j := k.asked; j != nil {
+		j.server, j.protocol, j.attempts, j.hedges = k.server, k.protocol, k.attempts, k.hedges
 	}
 	k.tellEnd()
 	c.calls.Put(k.reset())
@@ -207,6 +213,9 @@ func (c *Client) publish(k *call, err error) error {
 	f, ok := err.(*failure)
 	if !ok { // cannot be: everything below end returns failures
 		f = fail(ErrProtocol, Internal, err, "%v", err)
+	}
+	if f == errMoved {
+		f = restless(k.moves)
 	}
 	server := k.server
 	if server == "" {
@@ -240,7 +249,11 @@ func reuse(b []byte) []byte {
 }
 
 // encode writes the payload and checks the limits.
-func (k *call) encode(payload any, limit int) (err error) {
+func (k *call) encode(payload any, cfg *Config) (err error) {
+	limit := cfg.MaxMessage
+	if k.guarded() && cfg.TLS == nil && !cfg.TokenPlain {
+		return fail(ErrPayload, InvalidArgument, nil, "metadata with a token can be read by everybody on the way: set Config.TLS, or TokenPlain if the way is safe")
+	}
 	if !k.pattern.uploads() {
 		if k.payload, err = k.appendValue(k.payload[:0], payload, limit, "payload"); err != nil {
 			return err

@@ -16,7 +16,8 @@ const maxMoves = 16
 
 // Client calls a server, or several that offer the same: each call goes to one of
 // them. It is safe for concurrent use, and meant to be: all its calls share a few
-// connections. Close it when done.
+// connections. [New] or [Dial] makes one, the zero value is of no use. Close it when
+// done.
 type Client struct {
 	cfg    Config
 	target target
@@ -35,8 +36,9 @@ type Client struct {
 func (c *Client) now() int64 { return int64(time.Since(c.epoch)) }
 
 // Dial returns a client that is connected, to one server at least. If none can be
-// reached that is an error now; ctx bounds the attempt and has no say afterwards. Without options
-// the defaults hold; of several configs the last one counts.
+// reached that is an error now; ctx bounds the attempt and has no say afterwards.
+// Without a config, or with a nil one, the defaults hold; of several the last one
+// counts alone, and nothing of those before it.
 func Dial(ctx context.Context, target string, config ...*Config) (*Client, error) {
 	var cfg *Config
 	if n := len(config); n > 0 {
@@ -55,9 +57,9 @@ func Dial(ctx context.Context, target string, config ...*Config) (*Client, error
 	return c, nil
 }
 
-// New returns a client that connects when it is first used. The only possible
-// errors are a target that cannot be understood, of kind [ErrTarget], and a Config
-// that makes no sense, of kind [ErrConfig].
+// New returns a client that connects when it is first used, or at once if there is a
+// Pool.Min. The only possible errors are a target that cannot be understood, of kind
+// [ErrTarget], and a Config that makes no sense, of kind [ErrConfig].
 func New(target string, config *Config) (*Client, error) {
 	if err := config.check(); err != nil {
 		return nil, err
@@ -88,14 +90,18 @@ func (c *Client) Close() error {
 // exchange encodes the payload, sends the call and waits for what becomes of it;
 // the reply is then in k.
 func (c *Client) exchange(ctx context.Context, k *call, payload any) error {
-	if err := k.encode(payload, c.cfg.MaxMessage); err != nil {
+	if err := k.encode(payload, &c.cfg); err != nil {
 		return err
 	}
 	c.budget.Deposit(0) // no clock needed: it began with the client
+	var gone redial
 	for moves := 0; ; {
 		s, cn, err := c.route(ctx, k)
 		if err != nil {
-			return err
+			if err = gone.again(ctx, c, err); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := k.prepare(ctx, &c.cfg); err != nil {
 			return err
@@ -122,6 +128,14 @@ func (c *Client) exchange(ctx context.Context, k *call, payload any) error {
 // there is nothing to balance it looks at the clock for few calls only: for the
 // others that would be the most expensive part.
 func (c *Client) attempt(ctx context.Context, k *call, s *server, cn conn) (err error) {
+	if k.talk == nil {
+		if !s.gate.enter() {
+			if cn, err = s.inTurn(ctx, k); err != nil {
+				return err
+			}
+		}
+		defer s.gate.leave()
+	}
 	e := cn.whereabouts()
 	k.server, k.protocol = e.remote, cn.version()
 	k.inLine, k.member, k.settled = false, nil, false
@@ -158,6 +172,21 @@ func (c *Client) attempt(ctx context.Context, k *call, s *server, cn conn) (err 
 	return err
 }
 
+// inTurn waits for a call's turn on a server that has as many as it may, and
+// returns the connection for it then.
+func (s *server) inTurn(ctx context.Context, k *call) (conn, error) {
+	k.mayHaveLeft = false
+	if s.gate.wait(ctx) != nil {
+		return nil, s.full(ctx)
+	}
+	if cn := s.suited(k); cn != nil {
+		return cn, nil
+	}
+	s.gate.leave()
+	k.moves++
+	return nil, errMoved
+}
+
 // sampled is how many calls to a lone server one latency is taken of.
 const sampled = 16
 
@@ -171,21 +200,25 @@ func (c *Client) hand(ctx context.Context, k *call, s *server, cn conn) error {
 	}
 	if err == error(errMoved) {
 		cn.whereabouts().load.forget()
+		k.moves++
 	}
 	return err
 }
 
 // route returns the server and the connection for an attempt.
 func (c *Client) route(ctx context.Context, k *call) (s *server, cn conn, err error) {
+	k.bare = false
 	special := k.isSpecial()
-	if s = c.fleet.only.Load(); s != nil && !special {
-		if cn = s.ready(); cn != nil {
+	if s = c.fleet.only.Load(); s != nil {
+		if cn = s.ready(); cn != nil && (!special || cn.version() == protocolV2) {
 			return s, cn, nil
 		}
 	}
 	for range maxMoves {
+		special = k.isSpecial()
 		if s = c.fleet.pick(k); s == nil || s.open.Load() == nil && (c.fleet.several() || !special) {
 			if s, cn, err = c.fleet.reach(ctx); err == error(errMoved) {
+				k.moves++
 				continue
 			}
 			if err != nil || !special {
@@ -197,6 +230,7 @@ func (c *Client) route(ctx context.Context, k *call) (s *server, cn conn, err er
 		case err == nil:
 			return s, cn, nil
 		case err == error(errMoved):
+			k.moves++
 		case !c.fleet.several() || isKind(err, ErrContext) || isKind(err, ErrClosed):
 			return nil, nil, err
 		default: // this one cannot: another may
@@ -211,7 +245,7 @@ func (c *Client) route(ctx context.Context, k *call) (s *server, cn conn, err er
 
 // isSpecial reports whether not every connection will do for k.
 func (k *call) isSpecial() bool {
-	return k.talk != nil || k.codec == wire.CodecRaw || strings.HasPrefix(k.typ, "!")
+	return k.talk != nil || k.codec == wire.CodecRaw || strings.HasPrefix(k.typ, "!") || k.laden()
 }
 
 // conn returns the connection for an attempt.
@@ -221,6 +255,13 @@ func (s *server) conn(ctx context.Context, k *call) (conn, error) {
 		return notNil(s.v2(ctx, "streams"))
 	case k.codec == wire.CodecRaw:
 		return notNil(s.v2(ctx, "raw payloads"))
+	case k.laden():
+		cn, err := s.v2(ctx, "metadata")
+		if isKind(err, ErrNoStreams) && !k.guarded() { // then without: the next try looks for any connection
+			k.bare = true
+			return nil, errMoved
+		}
+		return notNil(cn, err)
 	case strings.HasPrefix(k.typ, "!"):
 		return s.ours(ctx)
 	}

@@ -174,8 +174,11 @@ func (s *server) reach(pause time.Duration, probe bool) (*v2Conn, error) {
 // anything. Where that is not known yet it opens a connection of its own, sends
 // the four bytes that open version 2 and waits at most a second for their answer;
 // what it learns counts for later calls. With [V1], and with ids of the user's
-// own making, the answer is "v1" and nothing is sent. Of several servers the first
-// that can be reached is asked.
+// own making, the answer is "v1" and nothing is sent.
+//
+// Of several servers one is asked: the first in the list that is connected, or else
+// the first that can be. The answer is about that one alone, and a [Trace] says
+// which it is: Server is its address in the list, Protocol the answer.
 func (c *Client) Probe(ctx context.Context) (version string, err error) {
 	k := c.begin(ctx, "", nil)
 	version = protocolV2
@@ -185,6 +188,7 @@ func (c *Client) Probe(ctx context.Context) (version string, err error) {
 	}
 	var cn *v2Conn
 	if err == nil {
+		k.server = s.label
 		cn, err = s.v2(ctx, "streams")
 	}
 	if err == nil {
@@ -192,6 +196,9 @@ func (c *Client) Probe(ctx context.Context) (version string, err error) {
 	}
 	if isKind(err, ErrNoStreams) {
 		version, err = protocolV1, nil
+	}
+	if err == nil {
+		k.protocol = version
 	}
 	if err = c.end(k, err); err != nil {
 		return "", err

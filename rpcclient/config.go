@@ -21,8 +21,8 @@ const (
 	// Auto speaks version 1 until the server has shown, in a reply, that it
 	// speaks version 2; then it moves there in the background, and no call waits
 	// for that. A server of version 1 sees nothing else, and no extra connection,
-	// unless a stream or [Client.Probe] asks whether there is a version 2. What was
-	// learned about an address holds for ten minutes.
+	// unless a stream, a call with metadata or [Client.Probe] asks whether there is a
+	// version 2. What was learned about an address holds for ten minutes.
 	Auto Protocol = iota
 
 	// V1 never speaks version 2: no streams, no cancellation on the server.
@@ -46,12 +46,14 @@ type Config struct {
 	DialTimeout time.Duration
 
 	// MaxMessage is the largest type name or payload, in bytes, that is sent or
-	// accepted; 0 means 1 MiB. A larger payload fails its call alone, a larger
-	// reply closes the connection.
+	// accepted; 0 means 1 MiB, more than 1 GiB means 1 GiB. A larger payload fails its
+	// call alone. So does a larger reply over version 2, whose servers are told the
+	// limit; over version 1 it fails its call with [ErrTooLarge] and closes the
+	// connection.
 	MaxMessage int
 
 	// MaxInFlight is how many calls may be unanswered at once on one connection; 0
-	// means 512. Callers above it wait for a place, bounded by their contexts.
+	// means 512, more than a million means a million. Callers above it wait for a place, bounded by their contexts.
 	MaxInFlight int
 
 	// Pool says how many connections each server gets.
@@ -81,7 +83,8 @@ type Config struct {
 	WriteStall time.Duration
 
 	// Window is how many bytes of items a server may send ahead of the consumer of
-	// a stream; 0 means 64 KiB, which is also the least. Version 2 only.
+	// a stream; 0 means 64 KiB, which is also the least, and 1 GiB is the most.
+	// Version 2 only.
 	Window int
 
 	// Compress deflates messages of 1 KiB and more where the server can inflate
@@ -120,8 +123,8 @@ type Config struct {
 	// no error and no trace shows it. New refuses a Token without TLS.
 	Token string
 
-	// TokenPlain lets the Token go out without TLS, where everybody on the way can
-	// read it.
+	// TokenPlain lets the Token, and one that a call has in its metadata, go out
+	// without TLS, where everybody on the way can read it.
 	TokenPlain bool
 
 	// Logger gets a line for each connection that comes or goes and for replies
@@ -138,11 +141,12 @@ func (c *Config) withDefaults() Config {
 	d.DialTimeout = orElse(d.DialTimeout, 5*time.Second)
 	d.HalfMessage = orElse(d.HalfMessage, 10*time.Second)
 	d.WriteStall = orElse(d.WriteStall, 10*time.Second)
-	d.MaxMessage = orElse(d.MaxMessage, wire.MaxString)
-	d.MaxInFlight = orElse(d.MaxInFlight, 512)
-	d.Window = max(d.Window, wire.MinWindow)
+	d.MaxMessage = min(orElse(d.MaxMessage, wire.MaxString), 1<<30)
+	d.Window = min(max(d.Window, wire.MinWindow), 1<<30)
 	d.Pool.Max = orElse(d.Pool.Max, max(4, d.Pool.Min))
 	d.Pool.PerConn = orElse(d.Pool.PerConn, 256)
+	d.Pool.MaxInFlight = orElse(d.Pool.MaxInFlight, max(1000, d.MaxInFlight))
+	d.MaxInFlight = min(orElse(d.MaxInFlight, 512), 1_000_000)
 	d.Pool.MaxIdle = orElse(d.Pool.MaxIdle, 5*time.Minute)
 	d.Retry.Attempts = orElse(d.Retry.Attempts, 3)
 	d.Retry.MinBackoff = orElse(d.Retry.MinBackoff, 10*time.Millisecond)
@@ -181,7 +185,7 @@ func (c *Config) check() error {
 	}{
 		{c.Protocol > V2, fmt.Sprintf("Protocol is %d: use Auto, V1 or V2", c.Protocol)},
 		{c.Balance > RoundRobin, fmt.Sprintf("Balance is %d: use P2C, LeastPending or RoundRobin", c.Balance)},
-		{p.Min < 0 || p.Max < 0 || p.PerConn < 0, "Pool has a number below 0: 0 means the default"},
+		{p.Min < 0 || p.Max < 0 || p.PerConn < 0 || p.MaxInFlight < 0, "Pool has a number below 0: 0 means the default"},
 		{p.Max > 0 && p.Min > p.Max, fmt.Sprintf("Pool.Min is %d and Pool.Max %d: Max has to be at least Min", p.Min, p.Max)},
 		{p.MaxAge < 0 || p.MaxIdle < 0, "Pool has a time below 0: 0 means the default"},
 		{p.MaxAge > 0 && p.MaxAge < time.Second, fmt.Sprintf("Pool.MaxAge is %v: it has to be 1s or more, or 0 for never", p.MaxAge)},
@@ -190,6 +194,7 @@ func (c *Config) check() error {
 		{d.Retry.MinBackoff > d.Retry.MaxBackoff, fmt.Sprintf("Retry.MinBackoff is %v and MaxBackoff %v: MaxBackoff has to be at least MinBackoff", d.Retry.MinBackoff, d.Retry.MaxBackoff)},
 		{!(r.Budget >= 0 && r.Budget <= 1), fmt.Sprintf("Retry.Budget is %v: it is a share of the calls, 0 to 1", r.Budget)},
 		{!(r.PerSecond >= 0 && r.PerSecond <= 1e6), fmt.Sprintf("Retry.PerSecond is %v: it has to be 0 to 1000000", r.PerSecond)},
+		{slices.ContainsFunc(c.Use, func(m Middleware) bool { return m == nil }), "Use has a Middleware that is nil: leave it out"},
 		{c.Hedge.After < 0, fmt.Sprintf("Hedge.After is %v: 0 means off", c.Hedge.After)},
 		{!(c.Hedge.Percentile >= 0 && c.Hedge.Percentile < 1), fmt.Sprintf("Hedge.Percentile is %v: it has to be below 1, as in 0.95", c.Hedge.Percentile)},
 		{k.Idle < 0 || k.Silence < 0 || k.Timeout < 0, "Keepalive has a time below 0: 0 means the default, Off switches it off"},

@@ -41,6 +41,10 @@ type conn interface {
 	// most returns how many calls it carries at once; more wait for a place.
 	most() int
 
+	// enough returns how many calls it carries before another connection is opened
+	// beside it.
+	enough() int
+
 	// spent reports whether it takes no more calls.
 	spent() bool
 

@@ -30,6 +30,9 @@ type attempt struct {
 }
 
 func (a *attempt) wait(ctx context.Context) (conn, error) {
+	if ctx.Err() != nil {
+		return nil, ended(ctx, "before anything was sent")
+	}
 	select {
 	case <-a.done:
 		return a.conn, a.err

@@ -2,7 +2,11 @@ package rpcclient
 
 import (
 	"context"
+	"errors"
+	"os"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // dialsAtOnce is how many servers of one client are dialed at the same time.
@@ -75,4 +79,67 @@ func (d *dials) give(s *server) {
 	if d.queue = keep; len(d.at) == 0 && len(keep) == 0 {
 		d.at, d.queue = nil, nil
 	}
+}
+
+// maxRedial is how long a call that has no deadline waits for a server at whose
+// address nothing listens. One that has waits until then, or for maxHoldOff.
+const maxRedial = time.Second
+
+// redial is how one call bears with servers that are not there: they may be about
+// to start again, and nothing of it was sent. The zero value has borne nothing.
+type redial struct {
+	until time.Time
+	why   error // what it has borne last
+	met   bool  // a connection nevertheless
+}
+
+// again returns nil if the call is to wait for the next dial, as others do that share
+// it, or else the error that it fails with.
+func (r *redial) again(ctx context.Context, c *Client, err error) error {
+	f, ok := err.(*failure)
+	switch {
+	case !ok:
+		return err
+	case r.why != nil && f.kind == ErrContext && f.status.Code == DeadlineExceeded:
+		return r.why
+	case c.cfg.Retry.Attempts == 1 || !f.nobodyThere():
+		return err
+	case r.why == nil:
+		r.begin(ctx)
+	}
+	in, up := c.fleet.redialIn()
+	switch {
+	case up && r.met, !up && time.Now().Add(in).After(r.until):
+		return err
+	}
+	r.why, r.met = err, up // if the next try fails as well, it is another connection that cannot be had
+	return nil
+}
+
+func (r *redial) begin(ctx context.Context) {
+	deadline, ok := ctx.Deadline()
+	if r.until = time.Now().Add(maxHoldOff); !ok {
+		r.until = time.Now().Add(maxRedial)
+	} else if deadline.Before(r.until) {
+		r.until = deadline
+	}
+}
+
+// nobodyThere reports whether nothing listens at the address, for now.
+func (f *failure) nobodyThere() bool {
+	return f.kind == ErrConnect && (errors.Is(f.cause, syscall.ECONNREFUSED) || errors.Is(f.cause, os.ErrNotExist))
+}
+
+// redialIn is how long it is until the first of the servers is dialed again; up says
+// that one is connected.
+func (f *fleet) redialIn() (in time.Duration, up bool) {
+	list, _ := f.servers()
+	in = backoffMax
+	for _, s := range list {
+		s.mu.Lock()
+		in = min(in, time.Until(s.retryAt))
+		s.mu.Unlock()
+		up = up || s.open.Load() != nil
+	}
+	return in, up
 }

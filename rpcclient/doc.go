@@ -26,7 +26,8 @@
 // Every failure is an [*Error]: it says which server, how many attempts, a code,
 // and of which [Error.Kind] it is. A lost connection fails the calls in flight
 // on it at once; the next call connects again, or goes to another server. [Retry]
-// says which calls are sent again: those of which no byte had left, those that the
+// says which calls are sent again: those of which no byte had left, also because
+// the server is not there and starts again within a second or two, those that the
 // server says it never ran, and within a budget those marked [Idempotent]. A cast
 // whose bytes may have left never is. [Hedge] does not wait for a failure.
 //
@@ -34,7 +35,7 @@
 //
 // Who calls whom:
 //
-//	caller   exchange -> route -> pick, ready -> attempt -> conn.exchange, again
+//	caller   exchange -> route -> pick, ready -> attempt -> gate, conn.exchange, again
 //	keeper   keep -> connect -> dial              one for each server that needs one
 //	rounds   tend -> keepAlive, replace, probe    a timer, while there are connections
 //	watch    target.watch -> follow -> setList    where servers come and go

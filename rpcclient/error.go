@@ -1,6 +1,7 @@
 package rpcclient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -53,8 +54,8 @@ var (
 	// that the items failed, and their error is wrapped.
 	ErrPayload = errors.New("unusable payload")
 
-	// ErrTooLarge says that payload, type name or request id is over its limit.
-	// Nothing was sent.
+	// ErrTooLarge says that payload, type name or request id is over its limit, and
+	// that nothing was sent; or that the reply is, see [Config.MaxMessage].
 	ErrTooLarge = errors.New("too large")
 
 	// ErrContext says that the caller's context ended first. The cause is
@@ -100,15 +101,44 @@ type Violation = wire.FieldProblem
 
 // Error is what every failing function of this package returns. Status says
 // what happened; for a failure of our own side its code is the closest one. Kind
-// tells a server's deadline_exceeded from the caller's own.
+// says who did: when the caller's deadline passes, client and server both notice,
+// and it is [ErrContext] or [ErrServer], whoever's clock was first. The code is
+// deadline_exceeded both times, and errors.Is(err, context.DeadlineExceeded) is true
+// for both; false, and [ErrServer], is a deadline of the server's own.
+//
+// A handler that calls another server and wants to hand on what that one answered
+// returns &e.Status. An Error as it is, which tells of addresses, becomes one of the
+// code unknown.
 type Error struct {
 	Status
 
 	Kind     error  // one of the Err values of this package
-	Server   string // the address in question; "" if none was tried
+	Server   string // the address of the connection; without one the target; "" if New failed
 	Attempts int    // how often the call was handed to a connection
 
 	cause error
+}
+
+// CodeOf returns the code of a call's error: OK for nil, that of the [*Error] or the
+// [*Status] in its chain, Canceled or DeadlineExceeded for a context's error without
+// one, and UnknownError for all others.
+func CodeOf(err error) Code {
+	if err == nil {
+		return OK
+	}
+	if e, _ := errors.AsType[*Error](err); e != nil {
+		return e.Code
+	}
+	if s, _ := errors.AsType[*Status](err); s != nil {
+		return s.Code
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return DeadlineExceeded
+	}
+	return UnknownError
 }
 
 // Violations returns what the server found wrong with the fields of the payload,

@@ -95,6 +95,37 @@ func ExampleError() {
 	// Output: invalid_argument true 1
 }
 
+// A handler that calls another server hands on what that one answered.
+func ExampleError_handedOn() {
+	upstream, stop := demoClient()
+	defer stop()
+	s := rpcserver.New(nil)
+	rpcserver.Handle(s, "twice", func(ctx context.Context, n int) (int64, error) {
+		v, err := rpcclient.Call[int64](ctx, upstream, "fib", n)
+		if e, ok := errors.AsType[*rpcclient.Error](err); ok {
+			return 0, &e.Status
+		}
+		return 2 * v, err
+	})
+	ln := memnet.Listen()
+	served := make(chan error)
+	go func() { served <- s.Serve(ln) }()
+	c, err := rpcclient.New("localhost:8888", &rpcclient.Config{Dialer: ln.Dial})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, n := range []int{10, 92} {
+		v, err := rpcclient.Call[int64](context.Background(), c, "twice", n)
+		fmt.Println(v, rpcclient.CodeOf(err))
+	}
+	c.Close()
+	s.Close()
+	<-served
+	// Output:
+	// 178 ok
+	// 0 invalid_argument
+}
+
 func ExampleWithTrace() {
 	c, stop := demoClient()
 	defer stop()
@@ -134,6 +165,36 @@ func ExampleUpload() {
 	sum, err := rpcclient.Upload[int64](context.Background(), c, "sum", rpcclient.Values(numbers))
 	fmt.Println(sum, err)
 	// Output: 42 <nil>
+}
+
+// Items that wait for something end with the call: when its context does, and when
+// the server has answered before it has seen them all.
+func ExampleOnEnd() {
+	c, stop := demoClient()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	readings := make(chan int64) // nobody closes it
+	go func() { readings <- 42; cancel() }()
+	over := make(chan struct{})
+	items := func(yield func(int64, error) bool) {
+		for {
+			select {
+			case v := <-readings:
+				if !yield(v, nil) {
+					return
+				}
+			case <-over:
+				return
+			case <-ctx.Done():
+				yield(0, ctx.Err())
+				return
+			}
+		}
+	}
+	_, err := rpcclient.Upload[int64](ctx, c, "sum", items, rpcclient.OnEnd(func() { close(over) }))
+	fmt.Println(rpcclient.CodeOf(err))
+	// Output: canceled
 }
 
 func ExampleBidi() {

@@ -140,7 +140,7 @@ func (r *rival) settle(k *call, err error) error {
 func (s *server) suited(k *call) conn {
 	switch cn := s.ready(); {
 	case cn == nil,
-		k.codec == wire.CodecRaw && cn.version() != protocolV2,
+		(k.codec == wire.CodecRaw || k.laden()) && cn.version() != protocolV2,
 		strings.HasPrefix(k.typ, "!") && !cn.isOurs():
 		return nil
 	default:
@@ -157,8 +157,9 @@ func (k *call) adopt(h *call) {
 	k.id, h.id = h.id, k.id
 	k.replyType, h.replyType = h.replyType, k.replyType
 	k.reply, h.reply = h.reply, k.reply
-	if k.cargo != nil && k.cargo.in != nil {
-		*k.cargo.in = *h.cargo.in
+	if h.came != nil {
+		k.came = h.came
+		k.cargo.in.put(h.came)
 	}
 }
 

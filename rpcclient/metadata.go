@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/rpckids/rpckids/internal/wire"
 )
@@ -18,7 +19,20 @@ type Metadata map[string]string
 type cargo struct {
 	trace *Trace
 	out   Metadata
-	in    *Metadata
+	in    *inbox
+}
+
+// inbox is where a caller wants what comes with the reply. Who gives several calls
+// the same one gets what the last of them put there.
+type inbox struct {
+	mu sync.Mutex // protects what to points at
+	to *Metadata
+}
+
+func (b *inbox) put(m Metadata) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	*b.to = m
 }
 
 type cargoKey struct{}
@@ -38,9 +52,12 @@ func withCargo(ctx context.Context, change func(*cargo)) context.Context {
 }
 
 // WithMetadata returns a context whose calls carry m, together with what ctx
-// carries already. Only version 2 has metadata: over version 1 everything stays
-// behind except "traceparent". Names and values that cannot be sent fail the call
-// with [ErrPayload], more than the server takes (8 KiB) with [ErrTooLarge].
+// carries already. Only version 2 has metadata, so a call with any but
+// "traceparent" finds out first, as a stream does, whether its server speaks that.
+// To one of version 1 it goes without; but a call with "authorization" fails there,
+// with [ErrNoStreams]. That one needs TLS as [Config.Token] does, or TokenPlain.
+// Names and values that cannot be sent fail the call with [ErrPayload], more than
+// the server takes (8 KiB) with [ErrTooLarge].
 func WithMetadata(ctx context.Context, m Metadata) context.Context {
 	return withCargo(ctx, func(c *cargo) {
 		merged := make(Metadata, len(c.out)+len(m))
@@ -52,16 +69,17 @@ func WithMetadata(ctx context.Context, m Metadata) context.Context {
 
 // WithReplyMetadata returns a context whose next call or stream puts into m what
 // the server sends along: with the reply or the first item, later with the end of
-// the stream. It is nil if nothing came. It serves one call at a time and must
-// not be touched while that runs, except between the items of a stream.
+// the stream. It is nil if nothing came. It is meant for one call at a time, of
+// several the last one wins, and it must not be touched while one runs, except
+// between the items of a stream.
 func WithReplyMetadata(ctx context.Context, m *Metadata) context.Context {
-	return withCargo(ctx, func(c *cargo) { c.in = m })
+	return withCargo(ctx, func(c *cargo) { c.in = &inbox{to: m} })
 }
 
 // forget empties what an earlier call has filled.
 func (c *cargo) forget() {
 	if c.in != nil {
-		*c.in = nil
+		c.in.put(nil)
 	}
 }
 
@@ -71,19 +89,50 @@ func (c *cargo) ownIn() *cargo {
 		return c
 	}
 	own := *c
-	own.in = new(Metadata)
+	own.in = &inbox{to: new(Metadata)}
 	return &own
 }
 
-// incoming keeps one pair that came with a reply, if the caller wants it.
-func (k *call) incoming(name, value string) {
+// laden reports whether the call has metadata that version 1 has no room for, and
+// which has not been given up.
+func (k *call) laden() bool {
+	if k.cargo == nil || k.bare {
+		return false
+	}
+	n := len(k.cargo.out)
+	if _, ok := k.cargo.out[wire.FieldTraceparent]; ok {
+		n--
+	}
+	return n > 0
+}
+
+// guarded reports whether the call carries a token of its own.
+func (k *call) guarded() bool {
+	return k.cargo != nil && k.cargo.out[wire.FieldAuthorization] != ""
+}
+
+// incoming gives the caller the metadata of a message, if it is wanted. What was
+// given before stays as it is: another call may hold it.
+func (k *call) incoming(meta []byte) {
 	if k.cargo == nil || k.cargo.in == nil {
 		return
 	}
-	if *k.cargo.in == nil {
-		*k.cargo.in = Metadata{}
+	came := Metadata{}
+	for name, value := range wire.Fields(meta) {
+		if name != wire.FieldReplyType && name != wire.FieldTiming {
+			came[name] = value
+		}
 	}
-	(*k.cargo.in)[name] = value
+	if len(came) == 0 {
+		return
+	}
+	if before := k.came; before != nil {
+		fresh := came
+		came = maps.Clone(before)
+		maps.Copy(came, fresh)
+	}
+	k.came = came
+	k.cargo.in.put(came)
 }
 
 // pack writes the outgoing metadata, in the order of the names.

@@ -111,6 +111,31 @@ func TestMiddlewareActs(t *testing.T) {
 		{"does nothing", func(rpcclient.Doer) rpcclient.Doer {
 			return func(context.Context, *rpcclient.Request) error { return nil }
 		}, 0, rpcclient.ErrMiddleware, ""},
+		{"hands on a copy", func(next rpcclient.Doer) rpcclient.Doer {
+			return func(ctx context.Context, r *rpcclient.Request) error {
+				own := *r
+				own.Type = "echo"
+				return next(ctx, &own)
+			}
+		}, 7, nil, "echo 7"},
+		{"no error as an *Error", func(next rpcclient.Doer) rpcclient.Doer {
+			return func(ctx context.Context, r *rpcclient.Request) error {
+				r.Type = "echo"
+				var e *rpcclient.Error
+				if err := next(ctx, r); err != nil {
+					return err
+				}
+				return e
+			}
+		}, 7, nil, "echo 7"},
+		{"no call and no error as an *Error", func(rpcclient.Doer) rpcclient.Doer {
+			return func(context.Context, *rpcclient.Request) error { return (*rpcclient.Error)(nil) }
+		}, 0, rpcclient.ErrMiddleware, ""},
+		{"wraps no error", func(next rpcclient.Doer) rpcclient.Doer {
+			return func(context.Context, *rpcclient.Request) error {
+				return fmt.Errorf("%w: %w", oops, (*rpcclient.Error)(nil))
+			}
+		}, 0, rpcclient.ErrMiddleware, ""},
 		{"makes up a request", func(next rpcclient.Doer) rpcclient.Doer {
 			return func(ctx context.Context, _ *rpcclient.Request) error {
 				return next(ctx, &rpcclient.Request{Type: "echo"})
@@ -144,6 +169,41 @@ func TestMiddlewareActs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who answered is told to every middleware, also to one whose request was copied by
+// those within; none sees an error that is none.
+func TestMiddlewareHearsWhoAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serveTwin(t, marked)
+		heard := 0
+		layer := func(next rpcclient.Doer) rpcclient.Doer {
+			return func(ctx context.Context, r *rpcclient.Request) error {
+				own := *r
+				err := next(ctx, &own)
+				if !strings.HasPrefix(own.Server, "memory") || own.Protocol != "v2" || own.Attempts != 1 {
+					t.Errorf("%s %s: told %q, %q, %d attempts", own.Pattern, own.Type, own.Server, own.Protocol, own.Attempts)
+				}
+				if heard++; err != nil {
+					t.Errorf("an error that is none: %#v", err)
+				}
+				return (*rpcclient.Error)(nil)
+			}
+		}
+		c := s.client(t, rpcclient.V2, func(c *rpcclient.Config) { c.Use = []rpcclient.Middleware{layer, layer, layer} })
+		if got, err := rpcclient.Call[int](t.Context(), c, "echo", 7); got != 7 || err != nil {
+			t.Errorf("the call gave %d, %v", got, err)
+		}
+		if got := collect(t, rpcclient.Stream[int](t.Context(), c, "items", 2)); len(got) != 2 {
+			t.Errorf("the stream gave %v", got)
+		}
+		if got, err := rpcclient.Upload[int](t.Context(), c, "sum", rpcclient.Values(slices.Values([]int{1, 2}))); got != 3 || err != nil {
+			t.Errorf("the upload gave %d, %v", got, err)
+		}
+		if heard != 9 {
+			t.Errorf("%d layers came to their end, want 9", heard)
+		}
+	})
 }
 
 // A middleware that calls again after the consumer has left finds nobody.

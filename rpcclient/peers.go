@@ -28,18 +28,20 @@ func (s PeerState) String() string {
 // Peer is a picture of one server of a client. The counters begin with the
 // server's first appearance in the client's list.
 type Peer struct {
-	Address   string // as the target or the resolver gives it
-	State     PeerState
-	Protocol  string        // "v1" or "v2", "" without a connection
-	Conns     int           // open, those that only finish their calls included
-	Pending   int           // calls and streams that run
-	Calls     uint64        // attempts, retries and hedges included
-	Failures  uint64        // of these: see [Ejection]
-	Ejections uint64        // so far
-	Latency   time.Duration // moving average, peaks count more; 0: nothing is known
-	Share     float64       // of the client's calls of the last 10 s, 0 to 1
-	Back      time.Duration // until a server that is down or ejected is tried again
-	LastError error         // why a dial failed or a connection was lost last, an *Error; nil if neither ever was
+	Address    string // as the target or the resolver gives it
+	ServerName string // what its certificate has to be for; "" without TLS
+	State      PeerState
+	Protocol   string        // "v1" or "v2", "" without a connection
+	Conns      int           // open, those that only finish their calls included
+	Pending    int           // calls and streams that run, or wait for their turn
+	Calls      uint64        // attempts, retries and hedges included
+	Failures   uint64        // of these: see [Ejection]
+	Ejections  uint64        // so far
+	Latency    time.Duration // moving average, peaks count more; 0: nothing is known
+	Share      float64       // of the client's calls of the last 10 s, 0 to 1
+	Back       time.Duration // until a server that is down or ejected is tried again
+	LastError  error         // why a dial failed or a connection was lost last, an *Error; nil if neither ever was
+	LostAt     time.Time     // when its last connection was lost, peaceful ends not counted; zero if it never was
 }
 
 // Peers returns a picture of the client's servers, in the order of the list, and
@@ -69,11 +71,11 @@ func (c *Client) Peers() []Peer {
 // picture returns what is known about the server, and how many of its calls came lately.
 func (s *server) picture(now time.Time, clock int64) (p Peer, lately uint64) {
 	m := s.member.Picture(clock)
-	p = Peer{Address: s.address, Failures: s.failed.Load(), Ejections: m.Ejections, Latency: m.Latency, Back: m.Back}
+	p = Peer{Address: s.address, ServerName: s.client.cfg.certified(s.address, s.client.target.host), Failures: s.failed.Load(), Ejections: m.Ejections, Latency: m.Latency, Back: m.Back}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	live := s.live()
-	p.Conns, p.Calls = len(s.conns), s.callsLocked()
+	p.Conns, p.Calls, p.Pending = len(s.conns), s.callsLocked(), s.gate.waiting()
 	for cn := range s.conns {
 		p.Pending += cn.whereabouts().load.running()
 	}
@@ -84,6 +86,7 @@ func (s *server) picture(now time.Time, clock int64) (p Peer, lately uint64) {
 	if p.State == PeerDown {
 		p.Back = max(0, s.retryAt.Sub(now))
 	}
+	p.LostAt = s.lostAt
 	if f := s.trouble; f != nil {
 		p.LastError = &Error{Status: f.status, Kind: f.kind, Server: s.label, cause: f.cause}
 	}

@@ -287,6 +287,8 @@ func TestBadConfigs(t *testing.T) {
 	}{
 		{func(c *rpcclient.Config) { c.Pool.Min, c.Pool.Max = 5, 2 }, "Pool.Min is 5 and Pool.Max 2: Max has to be at least Min"},
 		{func(c *rpcclient.Config) { c.Pool.PerConn = -1 }, "Pool has a number below 0"},
+		{func(c *rpcclient.Config) { c.Pool.MaxInFlight = -1 }, "Pool has a number below 0"},
+		{func(c *rpcclient.Config) { c.Use = []rpcclient.Middleware{nil} }, "Use has a Middleware that is nil"},
 		{func(c *rpcclient.Config) { c.Pool.MaxAge = -time.Second }, "Pool has a time below 0"},
 		{func(c *rpcclient.Config) { c.Pool.MaxAge = time.Millisecond }, "Pool.MaxAge is 1ms: it has to be 1s or more"},
 		{func(c *rpcclient.Config) { c.Retry.Attempts = -3 }, "Retry.Attempts is -3"},

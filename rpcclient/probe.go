@@ -83,7 +83,7 @@ func (s *server) wasOurs() bool {
 func (c *Client) healthOver(ctx context.Context, cn conn) (h Health, err error) {
 	k := c.begin(ctx, "!health", nil)
 	defer func() { c.calls.Put(k.reset()) }()
-	if err = k.encode(nil, c.cfg.MaxMessage); err == nil {
+	if err = k.encode(nil, &c.cfg); err == nil {
 		err = k.prepare(ctx, &c.cfg)
 	}
 	if err == nil {

@@ -47,15 +47,20 @@ func (c *v1Conn) read() {
 func (c *v1Conn) receive() *failure {
 	d := wire.Decoder{Max: c.cfg.MaxMessage}
 	h := half{limit: c.cfg.HalfMessage, sock: c.sock}
+	var head []byte // of the reply that is half here
 	for first := true; ; {
 		seen, err := c.fetch(&d)
 		n := len(seen)
 		c.stats.bytesIn.Add(uint64(n))
 		whole, bad := c.deliver(&d)
 		if bad != nil {
+			if why := c.tooLarge(bad, front(head, seen, d.Buffered())); why != nil {
+				return why
+			}
 			return c.alien(bad, seen, first)
 		}
 		first = first && n == 0
+		head = front(head, seen, d.Buffered())
 		if err == nil {
 			h.after(&d, whole)
 			continue

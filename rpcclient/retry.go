@@ -13,7 +13,10 @@ import (
 const maxHoldOff = 5 * time.Second
 
 // Retry says when a call is sent once more. Only three kinds of failure allow it:
-// (a) no byte of the call had left; (b) the server refused it, so that it never
+// (a) no byte of the call had left, also because nothing listens at the address: then
+// the call waits for the dials that follow, which come with a back-off of their own
+// and are no attempts, until its deadline but at most 5 s, and without one for 1 s;
+// (b) the server refused it, so that it never
 // ran; (c) the call is [Idempotent], and the connection was lost or the answer
 // was unavailable or resource_exhausted. A cast is sent again for (a) alone, a
 // stream only before its first item. For (c) the budget is asked as well: all
@@ -24,7 +27,7 @@ const maxHoldOff = 5 * time.Second
 // The zero value means the defaults.
 type Retry struct {
 	// Attempts is how often one call is sent in all, hedges included; 0 means 3, 1
-	// means once.
+	// means once, and that no call waits for a server that is not there.
 	Attempts int
 
 	// MinBackoff is the wait before the first retry on the same server, 0 means 10
@@ -114,7 +117,7 @@ func (c *Client) holdOff(k *call, r rule, f *failure) time.Duration {
 	cfg := &c.cfg.Retry
 	switch {
 	case r == refused:
-		return f.status.RetryAfter + time.Millisecond + rand.N(min(cfg.MinBackoff<<k.attempts, cfg.MaxBackoff))
+		return f.status.RetryAfter + time.Millisecond + rand.N(balance.Backoff(k.attempts+1, cfg.MinBackoff, cfg.MaxBackoff, nil))
 	case r == harmless && f.kind == ErrServer:
 		return f.status.RetryAfter + balance.Backoff(k.attempts, cfg.MinBackoff, cfg.MaxBackoff, nil)
 	}

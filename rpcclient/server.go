@@ -19,9 +19,11 @@ type server struct {
 	address string // as the list has it
 	label   string // as errors name it
 	member  *balance.Member
+	gate    gate
 	open    atomic.Pointer[[]conn] // oldest first, never empty: then it is nil
 	parted  atomic.Bool            // it has left the list
 	failed  atomic.Uint64          // calls that it is to blame for
+	streams atomic.Int64           // calls that it takes at once on a connection, as it said last; 0: it has said nothing yet
 	heardAt atomic.Int64           // by Client.now, when a call was answered; kept where calls are hedged
 
 	ctx    context.Context // ends with Close or when the server leaves the list; dials hang on it, not on any caller
@@ -36,12 +38,14 @@ type server struct {
 	retryAt  time.Time
 	adopted  time.Time // the newest connection
 	memory   memory
-	reached  bool     // it has had a connection
-	mute     bool     // it took connections and gave no sign of life: a new one has to be answered first
-	oursOnce bool     // and was a server of ours
-	trouble  *failure // why a dial failed or a connection was lost last, or nil
-	calls    uint64   // of connections that have ended
+	reached  bool      // it has had a connection
+	mute     bool      // it took connections and gave no sign of life: a new one has to be answered first
+	oursOnce bool      // and was a server of ours
+	trouble  *failure  // why a dial failed or a connection was lost last, or nil
+	lostAt   time.Time // when there was none left after one that was lost
+	calls    uint64    // of connections that have ended
 	recent   recent
+	lines    map[*line]bool // of calls that another connection relieves
 }
 
 func newServer(c *Client, address string) *server {
@@ -49,6 +53,7 @@ func newServer(c *Client, address string) *server {
 	if len(c.target.servers) == 1 {
 		s.label = c.target.text
 	}
+	s.gate.most = int64(c.cfg.Pool.MaxInFlight)
 	s.ctx, s.cancel = c.fleet.ctx, func() {}
 	if c.target.servers == nil { // it may leave
 		s.ctx, s.cancel = context.WithCancel(c.fleet.ctx)
@@ -71,10 +76,11 @@ func (s *server) lose(cn conn, why *failure) {
 // before its last call has ended. Nobody else knows s yet.
 func (s *server) inherit(old *server) {
 	old.mu.Lock()
-	s.memory, s.calls, s.recent = old.memory, old.callsLocked(), old.recent.clone()
+	s.memory, s.calls, s.recent, s.lostAt = old.memory, old.callsLocked(), old.recent.clone(), old.lostAt
 	old.mu.Unlock()
 	s.member = old.member
 	s.failed.Store(old.failed.Load())
+	s.streams.Store(old.streams.Load())
 	s.announce()
 }
 
@@ -111,6 +117,7 @@ func (s *server) adoptLocked(cn conn) {
 		}
 	}
 	s.reached, s.mute, s.adopted = true, false, time.Now()
+	s.relieveLocked()
 	if cn.spent() {
 		s.retired(cn)
 	}
@@ -172,6 +179,9 @@ func (s *server) ended(cn conn, useful bool, why *failure) {
 	}
 	if adopted && why.kind != ErrClosed && !cn.whereabouts().peaceful(why) {
 		s.trouble = why
+		if s.open.Load() == nil && !s.closed {
+			s.lostAt = time.Now()
+		}
 		if s.client.fleet.several() && !s.closed && s.attempt == nil && s.open.Load() == nil {
 			s.dialLocked(&attempt{}) // at once the first time: it may have been this connection alone
 		}
@@ -194,6 +204,7 @@ func (s *server) leave() {
 	for _, cn := range conns {
 		cn.leave()
 	}
+	s.gate.dismiss()
 	if len(conns) == 0 {
 		s.client.fleet.forget(s)
 	}
@@ -221,6 +232,7 @@ func (s *server) describe(st *Stats) {
 		cn.describe(st, cn == live && st.Remote == "")
 	}
 	st.Conns += len(s.conns)
+	st.Pending += s.gate.waiting()
 	if live == nil && (s.attempt != nil || s.climb != nil) && (st.Attempt == 0 || s.failures < st.Attempt) {
 		st.Attempt = s.failures + 1
 	}

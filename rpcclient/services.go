@@ -54,8 +54,8 @@ func (c *Client) Services(ctx context.Context) ([]Service, error) {
 	return Call[[]Service](ctx, c, "!services", nil, Idempotent())
 }
 
-// Health asks the server how it is. What Services says about other servers holds
-// here, too.
+// Health asks the server how it is, of several any one: [Trace].Server says which.
+// What Services says about other servers holds here, too.
 func (c *Client) Health(ctx context.Context) (Health, error) {
 	return Call[Health](ctx, c, "!health", nil, Idempotent())
 }

@@ -49,7 +49,7 @@ type Stats struct {
 	Ours     bool   // the server has shown that it is an rpckids server
 	Since    time.Time
 	TLS      string // its version on the connection, as "TLS 1.3"; "" for a plain one
-	Pending  int    // calls waiting for their replies
+	Pending  int    // calls waiting for their replies, or for their turn
 	Streams  int    // streams, uploads and bidis that run
 	Conns    int    // open connections to all servers
 

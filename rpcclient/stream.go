@@ -33,12 +33,12 @@ func ranged[T any](ctx context.Context, c *Client, request Request, opts []CallO
 		var zero T
 		stopped := false
 		r := request
-		r.do = func(ctx context.Context, r *Request) error {
+		r.journey = &journey{do: func(ctx context.Context, r *Request) error {
 			if stopped { // a middleware wants to go on, the consumer does not
 				return nil
 			}
 			k := c.begin(ctx, r.Type, opts)
-			k.asked = r
+			k.asked = r.journey
 			k.pattern = request.Pattern
 			k.talk = begin(func(k *call, raw []byte) (bool, error) {
 				v, err := read[T](k, raw)
@@ -52,7 +52,7 @@ func ranged[T any](ctx context.Context, c *Client, request Request, opts []CallO
 				return c.end(k, err)
 			}
 			return c.end(k, c.exchange(ctx, k, r.Payload))
-		}
+		}}
 		if err := c.around(ctx, &r); err != nil && !stopped {
 			yield(zero, err)
 		}

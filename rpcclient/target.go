@@ -1,10 +1,13 @@
 package rpcclient
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/rpckids/rpckids/internal/wire"
 )
@@ -119,6 +122,11 @@ func parseServer(text string) (server, problem string) {
 		return "", reason + "; an address is written host:port, as in localhost:8888"
 	case port == "":
 		return "", "the port is missing, as in localhost:8888"
+	case strings.ContainsFunc(address, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return "", "there is a space in it; an address is written host:port, as in localhost:8888"
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); errors.Is(err, strconv.ErrRange) {
+		return "", fmt.Sprintf("port %s is too high, 65535 is the highest", port)
 	}
 	return address, ""
 }

@@ -26,6 +26,7 @@ func TestStandingTargets(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"localhost:8888", "localhost:8888"},
 		{":8888", ":8888"},
+		{"a:65535", "a:65535"},
 		{"[::1]:8888", "[::1]:8888"},
 		{"rpckids://host:1", "host:1"},
 		{"host:http", "host:http"},
@@ -58,6 +59,10 @@ func TestBadTargets(t *testing.T) {
 		{"", "it is empty; an address is written host:port, as in localhost:8888"},
 		{"localhost", "missing port in address; an address is written host:port"},
 		{"localhost:", "the port is missing, as in localhost:8888"},
+		{"a:65536", "port 65536 is too high, 65535 is the highest"},
+		{"a:1,b:99999999999999999999", `"b:99999999999999999999": port 99999999999999999999 is too high`},
+		{"a b:1", "there is a space in it; an address is written host:port"},
+		{"a:1\n2", "there is a space in it"},
 		{"a:1,", `"": it is empty`},
 		{"a:1,,b:2", `"": it is empty`},
 		{"a:1,b,c:3", `"b": missing port in address; an address is written host:port`},

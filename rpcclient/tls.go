@@ -81,9 +81,7 @@ func (c *Config) secure(ctx context.Context, sock net.Conn, server, host string)
 	}
 	h := handshake{Config: c, server: server}
 	cfg := c.TLS.Clone()
-	if cfg.ServerName == "" {
-		cfg.ServerName = certified(server, host)
-	}
+	cfg.ServerName = c.certified(server, host)
 	h.watch(cfg)
 	sec := socket.DialTLS(sock, cfg, c.WriteStall)
 	err := sec.HandshakeContext(ctx)
@@ -120,13 +118,20 @@ func beganTLS(b *wire.Breach) bool {
 	return b.Reason == wire.BadMagic && strings.Contains(b.Detail, `"\x15\x03`)
 }
 
-// certified is the name that a server's certificate has to have.
-func certified(server, host string) string {
-	if host != "" {
+// certified is the name that a server's certificate has to have, "" without TLS.
+func (c *Config) certified(server, host string) string {
+	switch {
+	case c.TLS == nil:
+		return ""
+	case c.TLS.ServerName != "":
+		return c.TLS.ServerName
+	case host != "":
 		return host
+	case strings.HasPrefix(server, "unix://"):
+		return "localhost"
 	}
 	name, _, err := net.SplitHostPort(strings.TrimPrefix(server, "rpckids://"))
-	if err != nil || name == "" { // a socket of this machine, or :8888
+	if err != nil || name == "" { // :8888
 		return "localhost"
 	}
 	return name

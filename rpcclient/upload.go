@@ -13,14 +13,17 @@ import (
 // items are all sent: then the rest is not. An error that items yields cancels the
 // call on the server and comes back wrapped.
 //
-// The items run in a goroutine of their own that Upload waits for; if they panic,
-// Upload does. If they may wait for something else, a person say, that has to wake
-// them when the call is over: see [OnEnd]. What was sent cannot be sent again, so
-// nothing is.
+// Upload returns when items has: the end of ctx cannot interrupt an iterator that
+// blocks. One that waits for something else, a channel or a person say, has to heed
+// ctx.Done() as well, and [OnEnd] if the server may answer early: the example of
+// OnEnd does both.
+//
+// The items run in a goroutine of their own; if they panic, Upload does. What was
+// sent cannot be sent again, so nothing is.
 func Upload[Reply, Item any](ctx context.Context, c *Client, typ string, items iter.Seq2[Item, error], opts ...CallOption) (Reply, error) {
 	do := func(ctx context.Context, r *Request) (reply Reply, err error) {
 		k := c.begin(ctx, r.Type, opts)
-		k.asked = r
+		k.asked = r.journey
 		k.pattern = PatternUpload
 		k.talk = func(ctx context.Context, c *v2Conn, k *call, s *mux.Stream) error {
 			return converse(ctx, c, k, s, items, func(ctx context.Context) error { return c.reply(ctx, k, s) })
@@ -39,9 +42,10 @@ func Upload[Reply, Item any](ctx context.Context, c *Client, typ string, items i
 }
 
 // Bidi sends items to typ and ranges over what it answers, both at once. It is as
-// [Stream] for what comes and as [Upload] for what goes: the items run in a
-// goroutine of their own, from the beginning of the range, and the range ends when
-// both are over. If the server ends the stream first, the items that are left are
+// [Stream] for what comes and as [Upload] for what goes: the end of ctx, or leaving
+// the loop, cannot interrupt an iterator that blocks, and the range ends only when it
+// has returned; [OnEnd] is the place to wake it. The items run in a goroutine of
+// their own, from the beginning of the range. If the server ends the stream first, the items that are left are
 // not sent.
 func Bidi[Reply, Item any](ctx context.Context, c *Client, typ string, items iter.Seq2[Item, error], opts ...CallOption) iter.Seq2[Reply, error] {
 	return ranged[Reply](ctx, c, Request{Type: typ, Pattern: PatternBidi}, opts, func(take taker) talk {

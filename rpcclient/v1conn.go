@@ -202,7 +202,7 @@ func (c *v1Conn) unqueueLocked(k *call) {
 	k.place = withCaller
 	for i, other := range c.line {
 		if other == k {
-			c.line = append(c.line[:i], c.line[i+1:]...)
+			c.line = slices.Delete(c.line, i, i+1) // clears the place behind, which would keep a call
 			return
 		}
 	}
@@ -237,7 +237,7 @@ func (c *v1Conn) takeLocked(k *call, f fate) {
 	}
 	for i, other := range c.watched {
 		if other == k {
-			c.watched = append(c.watched[:i], c.watched[i+1:]...)
+			c.watched = slices.Delete(c.watched, i, i+1)
 			return
 		}
 	}
@@ -260,6 +260,8 @@ func (c *v1Conn) total(*counters) {}
 func (c *v1Conn) bytesIn() uint64 { return 0 } // nothing is asked here for a sign of life
 
 func (c *v1Conn) most() int { return c.cfg.MaxInFlight }
+
+func (c *v1Conn) enough() int { return c.cfg.Pool.PerConn }
 
 func (c *v1Conn) version() string { return protocolV1 }
 

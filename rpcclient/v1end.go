@@ -1,6 +1,13 @@
 package rpcclient
 
-import "time"
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rpckids/rpckids/internal/wire"
+)
 
 // How a v1Conn ends: it retires when the server has ended it or something is
 // broken, leaves when version 2 takes over, and says goodbye for Close. depart is
@@ -84,6 +91,50 @@ func (c *v1Conn) close(why *failure) {
 
 func (c *v1Conn) abort(why *failure) { c.close(why) }
 
+// tooLarge is the failure of a reply that is over the limit; nil: what could not be
+// read is something else. There is no way past it but to read it all, so it ends the
+// connection; its own call, by the id that stands in head, hears why.
+func (c *v1Conn) tooLarge(err error, head []byte) *failure {
+	e, ok := errors.AsType[*wire.LengthError](err)
+	if !ok || e.Field != "payload" || e.Declared <= int64(e.Max) {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.pending.find(firstString(head))
+	if a.fate == unused {
+		return nil
+	}
+	text := fmt.Sprintf("reply has %d bytes, the limit is %d: raise Config.MaxMessage", e.Declared, e.Max)
+	if k := a.call; k != nil && !k.oneWay {
+		c.takeLocked(k, answered)
+		k.mayHaveLeft, k.err = true, fail(ErrTooLarge, ResourceExhausted, err, "%s", text)
+		k.done <- struct{}{}
+	}
+	return fail(ErrConnectionLost, Unavailable, err, "connection lost: another call's %s", text)
+}
+
+// mostHead is how much of a reply is remembered while the rest is awaited: enough for
+// any id of ours.
+const mostHead = 128
+
+// front returns how the reply begins of which rest bytes are here, all those that
+// were seen after the ones in head, or some of them.
+func front(head, seen []byte, rest int) []byte {
+	if at := len(seen) - rest; at >= 0 {
+		head, seen = head[:0], seen[at:]
+	}
+	return append(head, seen[:min(len(seen), mostHead-len(head))]...)
+}
+
+// firstString returns the string that b begins with, as far as it is there.
+func firstString(b []byte) []byte {
+	if len(b) < 4 {
+		return nil
+	}
+	return b[4 : 4+min(binary.BigEndian.Uint32(b), uint32(len(b)-4))]
+}
+
 // failLocked fails the calls in line and those in flight whose frames begin at
 // or behind the position from.
 func (c *v1Conn) failLocked(why *failure, from uint64) {
@@ -135,9 +186,19 @@ func (c *v1Conn) lingerLocked() {
 	}
 }
 
-// errMoved sends a call to another connection: version 2 has come up meanwhile, or
-// the server has left the list.
-var errMoved = fail(ErrConnectionLost, Unavailable, nil, "version 2 has taken over from this connection")
+// errMoved sends a call to another connection: version 2 has come up meanwhile, the
+// connection was old, or its server has left the list. No caller sees it: who is
+// sent on too often is told restless.
+var errMoved = fail(ErrConnectionLost, Unavailable, nil, "calls take other connections now")
+
+// restless is the failure of a call that found no connection to stay with.
+func restless(moves int) *failure {
+	text := "the servers that were dialed have left the list meanwhile"
+	if moves > 0 {
+		text = fmt.Sprintf("no connection stays: tried %d, and each was about to close", moves)
+	}
+	return fail(ErrConnectionLost, Unavailable, nil, "%s", text)
+}
 
 // errRetired ends a retiring conn whose last call was abandoned or answered.
 var errRetired = fail(ErrConnectionLost, Unavailable, nil, "the server has ended this connection")

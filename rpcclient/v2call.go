@@ -21,8 +21,13 @@ func (c *v2Conn) exchange(ctx context.Context, k *call) error {
 	if err := c.fits(ctx, k); err != nil {
 		return err
 	}
-	s, err := c.mux.Open(ctx, k.opening())
-	if err != nil {
+	k.line = line{Context: ctx, conn: c, moves: k.moves}
+	s, err := c.mux.Open(&k.line, k.opening())
+	relieved := k.line.over(ctx)
+	switch {
+	case err != nil && relieved:
+		return errMoved
+	case err != nil:
 		k.inLine = ctx.Err() != nil
 		return c.failure(ctx, k, nil, err)
 	}
@@ -81,12 +86,20 @@ func (c *v2Conn) fits(ctx context.Context, k *call) error {
 			return err
 		}
 	}
+	if c.load.running() > c.peer.Load().MaxStreams && !c.answered() { // by what it said on another connection, it would send this back
+		if err := c.confirm(ctx); err != nil {
+			return err
+		}
+	}
 	limit, err := c.limit(ctx, len(k.meta), func(s *wire.Settings) int { return min(s.MaxMetadata, wire.FragmentSize) }) // it has to fit the first frame
 	if err != nil {
 		return err
 	}
 	if n := len(k.meta); n > limit {
 		return fail(ErrTooLarge, ResourceExhausted, nil, "metadata of %s has %d bytes, the server takes %d", printable(k.typ, 64), n, limit)
+	}
+	if k.typ == "" {
+		return fail(ErrPayload, InvalidArgument, nil, "the type name is empty, which version 2 has no room for")
 	}
 	if n := len(k.typ); n > wire.MaxName {
 		return fail(ErrTooLarge, ResourceExhausted, nil, "type name has %d bytes, the limit of version 2 is %d", n, wire.MaxName)
@@ -250,13 +263,11 @@ func (k *call) note(m *mux.Message) {
 		k.queue, k.handler, k.timed = queue, handler, true
 	}
 	for name, value := range wire.Fields(m.Meta) {
-		switch {
-		case name == wire.FieldReplyType:
+		if name == wire.FieldReplyType {
 			k.replyType = append(k.replyType[:0], value...)
-		case name != wire.FieldTiming:
-			k.incoming(name, value)
 		}
 	}
+	k.incoming(m.Meta)
 }
 
 // nameReply gives the reply the type name that version 2 leaves out where it is

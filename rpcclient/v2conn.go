@@ -24,8 +24,9 @@ type v2Conn struct {
 	stats *counters
 	mux   *mux.Conn
 
-	peer atomic.Pointer[wire.Settings] // what the server has said about itself; before that, the defaults
+	peer atomic.Pointer[wire.Settings] // what the server has said about itself; before that, the defaults, and as many streams as it took last
 
+	met     atomic.Bool   // that has come
 	over    chan struct{} // closed when the reader has ended
 	failed  *failure      // why it did; to be read after over
 	spoken  atomic.Bool   // the magic was said
@@ -60,6 +61,9 @@ func newV2Conn(s *server, sock net.Conn) *v2Conn {
 		m.TryWrite = try.TryWrite
 	}
 	usual := wire.DefaultSettings()
+	if most := s.streams.Load(); most > 0 {
+		usual.MaxStreams = int(most)
+	}
 	c.peer.Store(&usual)
 	c.mux = mux.New(sock, m)
 	return c
@@ -69,6 +73,13 @@ func newV2Conn(s *server, sock net.Conn) *v2Conn {
 func (c *v2Conn) meet() {
 	peer := c.mux.Peer()
 	c.peer.Store(&peer)
+	c.server.streams.Store(int64(peer.MaxStreams))
+	c.met.Store(true)
+	if s := c.server; c.load.running() > peer.MaxStreams { // they came before it was known
+		s.mu.Lock()
+		s.growLocked()
+		s.mu.Unlock()
+	}
 }
 
 // read runs the mux to its end.
@@ -258,6 +269,8 @@ func (c *v2Conn) abort(why *failure) {
 func (c *v2Conn) bytesIn() uint64 { return c.mux.Stats().BytesIn }
 
 func (c *v2Conn) most() int { return min(c.cfg.MaxInFlight, c.peer.Load().MaxStreams) }
+
+func (c *v2Conn) enough() int { return min(c.cfg.Pool.PerConn, c.peer.Load().MaxStreams) }
 
 func (c *v2Conn) version() string { return protocolV2 }
 

@@ -61,7 +61,7 @@ func TestServersLimits(t *testing.T) {
 			s.config.Settings.MaxStreams = 2
 			s.config.Settings.Codecs = nil
 		})
-		c := s.client(t, rpcclient.V2)
+		c := s.client(t, rpcclient.V2, func(cfg *rpcclient.Config) { cfg.Pool.Max = 1 })
 		echoOver(t, c, 1)
 		_, err := rpcclient.Call[int](t.Context(), c, "echo", strings.Repeat("x", 200))
 		kind(t, err, rpcclient.ErrTooLarge, rpcclient.ResourceExhausted)

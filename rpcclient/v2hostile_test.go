@@ -2,10 +2,7 @@ package rpcclient_test
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,7 +18,6 @@ import (
 // A server of version 2 that breaks the rules: the call fails and names the
 // breach, the next one connects again and works.
 func TestHostileVersion2(t *testing.T) {
-	const hello = wire.Magic + "\x00\x00\x00"
 	for _, test := range []struct{ name, says, want string }{
 		{"no magic", "HTTP/1.1 400 Bad Request\r\n\r\n", wire.BadMagic},
 		{"no SETTINGS first", wire.Magic + "\x21\x01\x011", wire.NoSettings},
@@ -124,104 +120,6 @@ func TestHarmlessOddities(t *testing.T) {
 		synctest.Wait()
 		if got := c.Stats(); got.Dropped.Late != 1 || got.State != rpcclient.Connected {
 			t.Errorf("stats %+v, want one late frame and a connection", got)
-		}
-	})
-}
-
-// A server whose bytes have been tampered with: every call and stream ends with
-// a reply or a typed error, nothing hangs, and nothing is left.
-func TestMutatedVersion2(t *testing.T) {
-	inputs := 10_000
-	if testing.Short() || raceEnabled {
-		inputs = 1000
-	}
-	timing := wire.AppendTiming(nil, 1000, 2000)
-	meta := wire.AppendBlock(nil, timing)
-	frame := wire.AppendFrame
-	scripts := [][]byte{
-		slices.Concat(frame(nil, wire.KindSettings, 0, 0, wire.AppendSettings(nil, &wire.Settings{Window: 1 << 17, MaxMessage: 1 << 16, MaxStreams: 10, Codecs: []wire.CodecID{0, 4}})),
-			frame(nil, wire.KindData, wire.FlagMeta|wire.FlagEnd, 1, append(meta, "12"...))),
-		slices.Concat(frame(nil, wire.KindSettings, 0, 0, nil), frame(nil, wire.KindPing, 0, 0, []byte("ping")), frame(nil, wire.KindCredit, 0, 1, wire.AppendCredit(nil, 32<<10)),
-			frame(nil, wire.KindData, 0, 1, []byte("1")), frame(nil, wire.KindData, wire.FlagMore, 1, []byte("2")), frame(nil, wire.KindData, 0, 1, []byte("3")),
-			frame(nil, wire.KindData, wire.FlagEnd|wire.FlagMeta, 1, meta)),
-		slices.Concat(frame(nil, wire.KindSettings, 0, 0, nil), frame(nil, wire.KindError, wire.FlagRefused, 1, wire.AppendFailure(nil, &wire.Error{Code: wire.Unavailable, Message: "no"})),
-			frame(nil, wire.KindGoAway, 0, 0, wire.AppendGoAway(nil, &wire.Farewell{Last: 1, Code: wire.Unavailable, Text: "bye"}))),
-	}
-	synctest.Test(t, func(t *testing.T) {
-		rng := rand.New(rand.NewPCG(1, 2))
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		script := make(chan []byte, 1)
-		c, err := rpcclient.New("memory:1", &rpcclient.Config{Protocol: rpcclient.V2, Dialer: func(context.Context, string, string) (net.Conn, error) {
-			ours, theirs := memnet.Pipe(0)
-			wg.Go(func() { // ends when the client has sent a call, and the script is through
-				defer theirs.Close()
-				buf := make([]byte, 1024)
-				for n := 0; n <= 7; {
-					m, err := theirs.Read(buf)
-					if n += m; err != nil {
-						return
-					}
-				}
-				select {
-				case says := <-script:
-					_, _ = theirs.Write(append([]byte(wire.Magic), says...))
-				default: // an attempt after the first one
-				}
-			})
-			return ours, nil
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		outcomes := map[error]int{}
-		for i := range inputs {
-			says := slices.Clone(scripts[rng.IntN(len(scripts))])
-			for range rng.IntN(3) {
-				at := rng.IntN(len(says))
-				switch rng.IntN(4) {
-				case 0:
-					says[at] ^= 1 << rng.IntN(8)
-				case 1:
-					says = slices.Delete(says, at, at+1)
-				case 2:
-					says = says[:at+1]
-				case 3:
-					says = slices.Insert(says, at, byte(rng.Uint32()))
-				}
-			}
-			script <- says
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			var err error
-			switch i % 3 {
-			case 0:
-				_, err = rpcclient.Call[int](ctx, c, "x", i)
-			case 1:
-				for _, err = range rpcclient.Stream[int](ctx, c, "x", i) {
-				}
-			case 2:
-				_, err = rpcclient.Upload[int](ctx, c, "x", rpcclient.Values(slices.Values([]int{1, 2, 3})))
-			}
-			cancel()
-			e, failed := errors.AsType[*rpcclient.Error](err)
-			switch {
-			case !failed:
-				outcomes[nil]++
-			case e.Kind == rpcclient.ErrContext || e.Kind == rpcclient.ErrConnect:
-				t.Fatalf("% x gave %v", says, err)
-			default:
-				outcomes[e.Kind]++
-			}
-			synctest.Wait()
-			select {
-			case <-script: // the connection before was still good enough
-			default:
-			}
-		}
-		t.Logf("outcomes: %v", outcomes)
-		if len(outcomes) < 4 || c.Stats().Pending != 0 || c.Stats().Streams != 0 {
-			t.Errorf("outcomes %v, stats %+v; want at least four and nothing left", outcomes, c.Stats())
 		}
 	})
 }

@@ -11,9 +11,14 @@ import (
 
 // clients reads clients when it is scraped. The zero value has none.
 type clients struct {
-	mu  sync.Mutex // protects the field below
-	all []*rpcclient.Client
+	mu   sync.Mutex // protects the fields below
+	all  []*rpcclient.Client
+	past sums // what those that were closed have counted: a counter must not fall
 }
+
+// mostPast is how many counters of closed clients are kept. What others beyond
+// them have counted is lost when they are closed.
+const mostPast = 10_000
 
 func (c *clients) add(client *rpcclient.Client) {
 	c.mu.Lock()
@@ -23,19 +28,38 @@ func (c *clients) add(client *rpcclient.Client) {
 	}
 }
 
-// stats returns pictures of all clients, and forgets those that were closed.
-func (c *clients) stats() (stats []rpcclient.Stats, peers [][]rpcclient.Peer) {
+// sums adds all clients up, and lets go of those that were closed.
+func (c *clients) sums() sums {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	all := sums{}
 	c.all = slices.DeleteFunc(c.all, func(client *rpcclient.Client) bool {
 		s := client.Stats()
 		if s.State == rpcclient.Closed {
+			c.keepLocked(&s, client.Peers())
 			return true
 		}
-		stats, peers = append(stats, s), append(peers, client.Peers())
+		all.addClient(&s, client.Peers())
 		return false
 	})
-	return stats, peers
+	for _, n := range c.past {
+		all.add(n.desc, n.kind, n.value, n.labels...)
+	}
+	return all
+}
+
+// keepLocked remembers the counters of a client that was closed.
+func (c *clients) keepLocked(s *rpcclient.Stats, peers []rpcclient.Peer) {
+	last := sums{}
+	last.addClient(s, peers)
+	if c.past == nil {
+		c.past = sums{}
+	}
+	for at, n := range last {
+		if n.kind == total && (c.past[at] != nil || len(c.past) < mostPast) {
+			c.past.add(n.desc, n.kind, n.value, n.labels...)
+		}
+	}
 }
 
 // shown is a number of a T and the metric that shows it.
@@ -115,23 +139,21 @@ func (c *clients) Describe(to chan<- *prometheus.Desc) {
 
 // Collect is a prometheus.Collector's.
 func (c *clients) Collect(to chan<- prometheus.Metric) {
-	stats, peers := c.stats()
-	sums := sums{}
-	for i := range stats {
-		s := &stats[i]
-		target := label(s.Target)
-		for _, n := range ofClients {
-			sums.add(n.desc, n.kind, n.of(s), target)
-		}
-		for _, d := range drops {
-			sums.add(dropped, total, float64(d.of(s.Dropped)), target, d.reason)
-		}
-		for j := range peers[i] {
-			sums.addPeer(target, &peers[i][j])
-		}
+	for _, n := range c.sums() {
+		to <- prometheus.MustNewConstMetric(n.desc, n.kind, n.value, n.labels...)
 	}
-	for k, n := range sums {
-		to <- prometheus.MustNewConstMetric(k.desc, n.kind, n.value, n.labels...)
+}
+
+func (s sums) addClient(of *rpcclient.Stats, peers []rpcclient.Peer) {
+	target := label(of.Target)
+	for _, n := range ofClients {
+		s.add(n.desc, n.kind, n.of(of), target)
+	}
+	for _, d := range drops {
+		s.add(dropped, total, float64(d.of(of.Dropped)), target, d.reason)
+	}
+	for i := range peers {
+		s.addPeer(target, &peers[i])
 	}
 }
 
@@ -157,6 +179,7 @@ type place struct {
 }
 
 type sample struct {
+	desc   *prometheus.Desc
 	kind   prometheus.ValueType
 	value  float64
 	labels []string
@@ -167,7 +190,7 @@ func (s sums) at(desc *prometheus.Desc, kind prometheus.ValueType, labels ...str
 	copy(p.labels[:], labels)
 	n := s[p]
 	if n == nil {
-		n = &sample{kind: kind, labels: labels}
+		n = &sample{desc: desc, kind: kind, labels: labels}
 		s[p] = n
 	}
 	return n

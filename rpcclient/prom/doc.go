@@ -5,7 +5,7 @@
 //	m.Collect(c)       // what the client says of itself and of its servers, read at each scrape
 //
 // One Metrics may watch several clients; the numbers of clients with the same
-// target add up.
+// target add up. What a client has counted stays in the totals when it is closed.
 //
 // Counted by the middleware, which sees a call once, whatever was tried for it:
 //

@@ -354,6 +354,60 @@ func TestPeers(t *testing.T) {
 	})
 }
 
+// A counter does not fall when one of several clients is closed, nor when another
+// takes its place; what there is now goes with the client.
+func TestClosedClientsStayInTheTotals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewPedanticRegistry()
+		m := prom.New(reg)
+		s := rpcserver.New(nil)
+		services(s)
+		ln := rpctest.Serve(t, s)
+		join := func() *rpcclient.Client {
+			c := rpctest.Client(t, ln, &rpcclient.Config{Protocol: rpcclient.V2})
+			m.Collect(c)
+			return c
+		}
+		before := scrape{}
+		look := func(when string, conns float64) {
+			t.Helper()
+			synctest.Wait()
+			got := scrapeOf(t, reg)
+			for name, was := range before {
+				base, _, _ := strings.Cut(name, "{")
+				if now, there := got[name]; strings.HasSuffix(base, "_total") && (now < was || !there) {
+					t.Errorf("%s: %s is %v after %v", when, name, now, was)
+				}
+			}
+			if got["connections"] != conns {
+				t.Errorf("%s: %v connections, want %v", when, got["connections"], conns)
+			}
+			before = got
+		}
+		work := func(c *rpcclient.Client) {
+			for range 100 {
+				if _, err := rpcclient.Call[string](t.Context(), c, "echo", "hello"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		a, b := join(), join()
+		work(a)
+		work(b)
+		look("both", 2)
+		a.Close()
+		look("one was closed", 1)
+		c := join()
+		look("another came", 1)
+		work(c)
+		look("and worked", 2)
+		b.Close()
+		c.Close()
+		look("all were closed", 0)
+		before.want(t, map[string]float64{"sent_messages_total": 300, "received_messages_total": 300})
+	})
+}
+
 // After the first call of a method nothing is allocated for one that goes well.
 func TestCallsAllocateNothing(t *testing.T) {
 	do := prom.New(prometheus.NewRegistry()).Middleware()(func(context.Context, *rpcclient.Request) error { return nil })
