@@ -42,8 +42,9 @@ type Dialer func(ctx context.Context, target string, o DialOptions) (Backend, er
 
 // DialOptions say how a connection is made. The zero value is what suits most.
 type DialOptions struct {
-	Protocol string // "auto", "v1" or "v2"; "" is auto: v1 until the server has shown that it speaks v2
-	Security Security
+	Protocol   string // "auto", "v1" or "v2"; "" is auto: v1 until the server has shown that it speaks v2
+	Security   Security
+	ServerName string // what the server's certificate has to be for; "": the host in the target
 }
 
 // Request is one call or cast, or the beginning of a stream.
@@ -125,6 +126,7 @@ type Stats struct {
 	Received   uint64 // messages
 	Dropped    uint64 // replies nobody waited for: late, repeated or unasked
 	Reconnects uint64
+	Retries    uint64 // calls that were sent once more, to the same server or another one
 	LastError  string
 
 	Servers int    // how many there are behind the target; 0 where it is not known

@@ -1,7 +1,10 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rpckids/rpckids/internal/load"
@@ -17,13 +20,14 @@ type Bench struct {
 	Running bool
 	Warmup  bool    // while it runs: nothing counts yet
 	Share   float64 // of what is asked, from 0 to 1
-	Now     float64 // calls that ended in a second lately; meaningful while it runs
+	Now     float64 // calls that went well in a second lately; meaningful while it runs
 	Paces   []float64
 
-	Calls    int // that ended, good and failed
-	Failed   int // of them
-	Failures []BenchFailure
-	Elapsed  time.Duration // of the warm-up while that lasts; else from the first call's beginning to now, or to the last one's end
+	Calls    int            // that ended, good and failed
+	Failed   int            // of them
+	Failures []BenchFailure // the most frequent first
+	Retries  int            // calls that were sent once more, which a server counts as further ones
+	Elapsed  time.Duration  // of the warm-up while that lasts; else from the first call's beginning to now, or to the last one's end
 
 	Latency   BenchFigures // of good calls from when they began; with a rate only at the end
 	Corrected BenchFigures // of good calls from when they were due; with a rate only
@@ -35,6 +39,7 @@ type Bench struct {
 	Interrupted bool
 
 	spread load.Latencies // of Felt
+	ending float64        // calls that ended in a second lately, good and failed
 }
 
 // BenchLimits are what was asked of a bench.
@@ -55,19 +60,58 @@ type BenchFigures struct{ Min, P50, P90, P95, P99, P999, Max time.Duration }
 type BenchFailure struct {
 	Code  string
 	Count int
-	First string // what the first of them said; safe for a terminal
+	First string // what the first of them said, without the words of the code; safe for a terminal; "" where that was all
 }
 
-// Rate is how many calls ended in a second.
-func (b *Bench) Rate() float64 {
+// failuresOf sorts failures, the most frequent first.
+func failuresOf(byCode map[string]load.Failure) []BenchFailure {
+	var all []BenchFailure
+	for code, f := range byCode {
+		b := BenchFailure{Code: code, Count: f.Count}
+		if b.First = strings.TrimPrefix(explain(f.First).Message, b.Words()+": "); b.First == b.Words() {
+			b.First = ""
+		}
+		all = append(all, b)
+	}
+	slices.SortFunc(all, func(x, y BenchFailure) int {
+		return cmp.Or(cmp.Compare(y.Count, x.Count), strings.Compare(x.Code, y.Code))
+	})
+	return all
+}
+
+// Words are the code as it is read: "resource exhausted".
+func (f *BenchFailure) Words() string { return strings.ReplaceAll(f.Code, "_", " ") }
+
+// Text is the code and what was said.
+func (f *BenchFailure) Text() string {
+	if f.First == "" {
+		return f.Words()
+	}
+	return f.Words() + ": " + f.First
+}
+
+// Rate is how many calls went well in a second: what got done.
+func (b *Bench) Rate() float64 { return b.perSecond(b.Good()) }
+
+// perSecond is so many calls as a rate.
+func (b *Bench) perSecond(n int) float64 {
 	if b.Elapsed <= 0 {
 		return 0
 	}
-	return float64(b.Calls) / b.Elapsed.Seconds()
+	return float64(n) / b.Elapsed.Seconds()
 }
 
 // Good is how many calls were answered well.
 func (b *Bench) Good() int { return b.Calls - b.Failed }
+
+// FailedShare is how many of the calls that ended failed, from 0 to 1.
+func (b *Bench) FailedShare() float64 { return float64(b.Failed) / float64(max(b.Calls, 1)) }
+
+// FailedText is FailedShare as it is shown: "81 %".
+func (b *Bench) FailedText() string { return percent(b.FailedShare()) }
+
+// Attempts is how often calls were sent: what servers count.
+func (b *Bench) Attempts() int { return b.Calls + b.Abandoned + b.Retries }
 
 // Felt is how long a user would have waited: corrected where there is a rate.
 func (b *Bench) Felt() BenchFigures {
@@ -83,8 +127,8 @@ func (b *Bench) Left() time.Duration {
 		return max(b.Limits.Warmup-b.Elapsed, 0)
 	}
 	var left time.Duration
-	if n := b.Limits.Calls - b.Calls; b.Limits.Calls > 0 && b.Now > 0 {
-		left = time.Duration(float64(n) / b.Now * float64(time.Second))
+	if n := b.Limits.Calls - b.Calls; b.Limits.Calls > 0 && b.ending > 0 {
+		left = time.Duration(float64(n) / b.ending * float64(time.Second))
 	}
 	if d := b.Limits.Duration - b.Elapsed; b.Limits.Duration > 0 && (left <= 0 || d < left) {
 		left = d
@@ -112,18 +156,18 @@ type gauge struct {
 	figures BenchFigures
 	fresh   int       // ticks until they change
 	seen    []reading // of the last second or so, oldest first
-	sums    []int     // calls that ended in each step, for Paces
+	sums    []int     // calls that went well in each step, for Paces
 	step    int       // ticks in a step of sums
 	ticks   int       // so far in the newest one
-	ended   int       // calls at the last tick
+	done    int       // those at the last tick
 	times   []int64   // how long each step took
 	at      time.Duration
 }
 
-// reading is how many calls had ended at some time.
+// reading is how many calls had ended at some time, and how many of them well.
 type reading struct {
-	at    time.Duration
-	calls int
+	at          time.Duration
+	calls, good int
 }
 
 const (
@@ -149,13 +193,14 @@ func (g *gauge) next(p load.Progress, latency func() load.Latencies) Bench {
 	} else {
 		b.Latency = g.figures
 	}
-	b.Now = g.pace(reading{p.Elapsed, p.Calls})
-	b.Paces = g.paces(reading{p.Elapsed, p.Calls})
+	now := reading{p.Elapsed, p.Calls, p.Calls - p.Failed}
+	b.Now, b.ending = g.pace(now)
+	b.Paces = g.paces(now)
 	return b
 }
 
-// pace is how many calls ended in a second, lately.
-func (g *gauge) pace(now reading) float64 {
+// pace is how many calls went well in a second, lately, and how many ended.
+func (g *gauge) pace(now reading) (good, ended float64) {
 	from := reading{}
 	if len(g.seen) > 0 {
 		from = g.seen[0]
@@ -163,12 +208,12 @@ func (g *gauge) pace(now reading) float64 {
 	g.seen = append(g.seen, now)
 	g.seen = g.seen[max(len(g.seen)-lately, 0):]
 	if took := (now.at - from.at).Seconds(); took > 0 {
-		return float64(now.calls-from.calls) / took
+		return float64(now.good-from.good) / took, float64(now.calls-from.calls) / took
 	}
-	return 0
+	return 0, 0
 }
 
-// paces are calls in a second over the whole run, in steps that double when there are too many of them.
+// paces are good calls in a second over the whole run, in steps that double when there are too many of them.
 func (g *gauge) paces(now reading) []float64 {
 	if g.step == 0 {
 		g.step, g.ticks = 1, 1
@@ -177,10 +222,10 @@ func (g *gauge) paces(now reading) []float64 {
 		g.sums, g.times, g.ticks = append(g.sums, 0), append(g.times, 0), 0
 	}
 	last := len(g.sums) - 1
-	g.sums[last] += now.calls - g.ended
+	g.sums[last] += now.good - g.done
 	g.times[last] += int64(now.at - g.at)
 	g.ticks++
-	g.ended, g.at = now.calls, now.at
+	g.done, g.at = now.good, now.at
 	if len(g.sums) == pacesKeep && g.ticks == g.step {
 		for i := range pacesKeep / 2 {
 			g.sums[i], g.times[i] = g.sums[2*i]+g.sums[2*i+1], g.times[2*i]+g.times[2*i+1]

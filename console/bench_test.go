@@ -356,7 +356,7 @@ func TestGauge(t *testing.T) {
 	calls := 0
 	for i := 1; i <= 5000; i++ {
 		calls += i % 100
-		b = g.next(load.Progress{Elapsed: time.Duration(i) * benchTick, Calls: calls, Failed: calls}, nil)
+		b = g.next(load.Progress{Elapsed: time.Duration(i) * benchTick, Calls: calls + 3*i, Failed: 3 * i}, func() load.Latencies { return load.Latencies{} })
 		if n := len(b.Paces); n == 0 || n > pacesKeep {
 			t.Fatalf("after %d ticks: %d steps", i, n)
 		}
@@ -369,7 +369,10 @@ func TestGauge(t *testing.T) {
 		t.Errorf("%d steps with %d calls, want %d", len(b.Paces), sum, calls)
 	}
 	if b.Now != 91+92+93+94+95+96+97+98+99 {
-		t.Errorf("lately %v/s, want what the last second had", b.Now)
+		t.Errorf("lately %v/s, want the good calls of the last second", b.Now)
+	}
+	if b.ending != b.Now+30 {
+		t.Errorf("lately %v/s ended, want those that failed too", b.ending)
 	}
 }
 

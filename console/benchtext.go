@@ -58,11 +58,14 @@ func (b *Bench) Title(cells int) string {
 // summary is the bench in one line.
 func (b *Bench) summary(ascii bool) string {
 	text := fmt.Sprintf("%s: %s, %s/s", b.Title(60), countOf(b.Calls, "call"), Rate(b.Rate()))
+	if b.Failed > 0 {
+		text = fmt.Sprintf("%s: %s of %s ok, %s/s", b.Title(60), Count(b.Good()), countOf(b.Calls, "call"), Rate(b.Rate()))
+	}
 	if b.Good() > 0 {
 		text += ", p50 " + Duration(b.Felt().P50, ascii) + ", p99 " + Duration(b.Felt().P99, ascii)
 	}
 	if b.Failed > 0 {
-		text += ", " + Count(b.Failed) + " failed"
+		text += ", " + b.FailedText() + " failed" + b.reason(80)
 	}
 	if b.Interrupted {
 		text += ", interrupted"
@@ -85,20 +88,43 @@ func (b *Bench) Text(ascii bool) string {
 	return strings.Join(lines, "\n")
 }
 
+// reason is why most of the failed calls failed: the code and what the server said, or what of them there is room for; "" while nothing is known.
+func (b *Bench) reason(cells int) string {
+	if len(b.Failures) == 0 {
+		return ""
+	}
+	f := &b.Failures[0]
+	for _, text := range []string{f.Text(), f.First} {
+		if text != "" && ansi.StringWidth(text)+2 <= cells {
+			return ": " + text
+		}
+	}
+	return ansi.Truncate(": "+f.Words(), max(cells, 0), "...")
+}
+
 // countLines say how many calls there were and what became of them.
 func (b *Bench) countLines(ascii bool) []string {
 	var lines []string
 	row := func(label, value, more string) {
 		lines = append(lines, strings.TrimRight(fmt.Sprintf("%-11s%13s  %s", label, value, more), " "))
 	}
-	row("calls", Count(b.Calls), Rate(b.Rate())+"/s for "+Duration(b.Elapsed, ascii))
-	share := ""
-	if b.Failed > 0 {
-		share = percent(float64(b.Failed) / float64(b.Calls))
+	pace := Rate(b.Rate()) + "/s for " + Duration(b.Elapsed, ascii)
+	if b.Failed == 0 {
+		row("calls", Count(b.Calls), pace)
+		row("failed", "0", "")
+	} else {
+		row("ok", Count(b.Good()), pace)
+		row("failed", Count(b.Failed), b.FailedText()+" of "+countOf(b.Calls, "call"))
 	}
-	row("failed", Count(b.Failed), share)
 	for _, f := range b.Failures {
-		lines = append(lines, ansi.Truncate(fmt.Sprintf("%24s  %s: %s", Count(f.Count), strings.ReplaceAll(f.Code, "_", " "), f.First), 80, "..."))
+		text := strings.Split(ansi.Wrap(f.Text(), 80-26, ""), "\n")
+		lines = append(lines, fmt.Sprintf("%24s  %s", Count(f.Count), text[0]))
+		for _, more := range text[1:] { // a cause that is cut says nothing
+			lines = append(lines, strings.Repeat(" ", 26)+more)
+		}
+	}
+	if b.Retries > 0 {
+		row("attempts", Count(b.Attempts()), "with those sent again; top counts each at the server")
 	}
 	if b.Unmade > 0 {
 		row("not made", Count(b.Unmade), "were due while "+countOf(b.Limits.Workers, "call")+" had no answer yet")
@@ -182,10 +208,16 @@ func (f BenchFigures) List() []time.Duration {
 	return []time.Duration{f.Min, f.P50, f.P90, f.P95, f.P99, f.P999, f.Max}
 }
 
-// percent writes a share with as many digits as say something: "0.04 %", "1.2 %", "62 %".
+// percent writes a share with as many digits as say something: "0.04 %", "1.2 %", "62 %", "99.6 %". Only all is 100 %, and only nothing is 0 %.
 func percent(share float64) string {
 	v := 100 * share
 	switch {
+	case v > 99.99 && v < 100:
+		return "over 99.99 %"
+	case v >= 99.95 && v < 100:
+		return strconv.FormatFloat(v, 'f', 2, 64) + " %"
+	case v >= 99.5 && v < 100:
+		return strconv.FormatFloat(v, 'f', 1, 64) + " %"
 	case v == 0 || v >= 9.95:
 		return strconv.FormatFloat(v, 'f', 0, 64) + " %"
 	case v >= 0.995:
@@ -203,8 +235,9 @@ func (b *Bench) Line(cells int, ascii bool) string {
 	}
 	head := fmt.Sprintf("%3d %%", int(100*b.Share))
 	items := []string{Rate(b.Now) + "/s", countOf(b.Calls, "call")}
-	if b.Failed > 0 {
-		items = append(items, Count(b.Failed)+" failed")
+	if b.Failed > 0 { // why is worth more than how fast the others were
+		failed := b.FailedText() + " failed"
+		items = []string{Rate(b.Now) + "/s ok", failed + b.reason(cells-44)}
 	}
 	if b.Good() > 0 {
 		items = append(items, "p50 "+Duration(b.Felt().P50, ascii), "p99 "+Duration(b.Felt().P99, ascii))

@@ -43,7 +43,7 @@ func (s *Session) perform(ctx context.Context, o order) (Result, error) {
 	if o.values != nil && o.values.close != nil {
 		defer o.values.close()
 	}
-	backend, err := s.need(ctx)
+	backend, err := s.needOver(ctx, s.protocolFor(o.kind))
 	if err != nil {
 		return s.refused(o.kind, o.req.Type, err)
 	}
@@ -59,7 +59,7 @@ func (s *Session) perform(ctx context.Context, o order) (Result, error) {
 			s.journal.Finish(e)
 		}
 	}()
-	s.exchange(ctx, backend, &o, &e)
+	backend = s.exchange(ctx, backend, &o, &e)
 	if e.flow != nil {
 		e.flow.tell(&e)
 	}
@@ -76,14 +76,18 @@ func (s *Session) perform(ctx context.Context, o order) (Result, error) {
 }
 
 // exchange sends the order and fills the entry with what came of it. A call that the server refuses because its service is a stream becomes that stream.
-func (s *Session) exchange(ctx context.Context, backend Backend, o *order, e *Entry) {
+// It returns the connection, which may be another one then.
+func (s *Session) exchange(ctx context.Context, backend Backend, o *order, e *Entry) Backend {
 	limited, cancel := o.limit(ctx)
+	ours := backend.Stats().Ours // asked now: of a connection that is lost it is not known any more
 	reply, err := s.dispatch(limited, backend, o, e)
 	if k, ok := patternIn(err); ok && k != o.kind {
 		if o.kind == KindCall && s.turn(o, e, k) {
 			cancel()
 			limited, cancel = o.limit(ctx)
-			reply, err = s.dispatch(limited, backend, o, e)
+			if backend, err = s.widen(limited, backend); err == nil {
+				reply, err = s.dispatch(limited, backend, o, e)
+			}
 		} else if wrong, _ := errors.AsType[*Error](err); wrong != nil {
 			told := *wrong
 			told.Hint, err = turnHint(o, k), &told
@@ -99,14 +103,14 @@ func (s *Session) exchange(ctx context.Context, backend Backend, o *order, e *En
 	case err != nil:
 		e.Err = failure(limited, err, e, backend.Stats())
 		if e.Err.Exit == ExitDeadline && o.kind == KindCall && s.alone() && !backend.Stats().Ours {
-			s.glance(ctx, backend)
+			backend = s.glance(ctx, backend)
 		}
-		e.Err.Likely = or(e.Err.Likely, s.likely(e, backend.Stats()))
+		e.Err.Likely = s.likely(e, ours || backend.Stats().Ours)
 		o.point(e.Err)
-		return
+		return backend
 	case o.kind == KindCast:
 		e.State, e.Err, e.Hint = Sent, nil, s.castHint(o.req.Type)
-		return
+		return backend
 	}
 	var wrong *Error
 	if o.kind.Streams() {
@@ -120,6 +124,7 @@ func (s *Session) exchange(ctx context.Context, backend Backend, o *order, e *En
 	} else {
 		e.State, e.Err = OK, nil
 	}
+	return backend
 }
 
 // dispatch hands the order to the backend.
@@ -160,27 +165,42 @@ func failure(ctx context.Context, err error, e *Entry, st Stats) *Error {
 	return shown
 }
 
-// likely says what silence may mean. Version 1 has no errors: a plain server that fails sends nothing, or closes. Our own server always answers.
-func (s *Session) likely(e *Entry, st Stats) string {
+// longRun is how long a call runs whose server is there, knows it and works on it.
+const longRun = time.Second
+
+// likely says what silence may mean. Version 1 has no errors: a plain server that fails sends nothing, or closes. Our own server always answers, unless it is stopped.
+func (s *Session) likely(e *Entry, ours bool) string {
+	ours = ours || e.Trace.Protocol == "v2"
+	closed := errors.Is(e.Err, io.EOF) || errors.Is(e.Err, syscall.ECONNRESET) // without a word; what is no rpckids at all says something else
 	silent := ""
 	switch {
 	case e.Err.Exit == ExitDeadline:
 		silent = "a plain v1 server that fails sends no reply"
-	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, syscall.ECONNRESET): // it closed without a word; what is no rpckids at all says something else
+	case closed && e.Trace.RTT >= longRun && ours:
+		return "the server was stopped, or cut the connection, while this ran"
+	case closed && e.Trace.RTT >= longRun:
+		silent = "the server was stopped while this ran, or is a plain v1 server and failed"
+	case closed:
 		silent = "a plain v1 server that fails may close the connection"
 	}
-	if silent == "" || st.Ours || e.Trace.Protocol == "v2" || e.Kind != KindCall || len(e.Trace.Out) == 0 || len(e.Trace.In) > 0 {
-		return ""
+	if silent == "" || ours || e.Kind != KindCall || len(e.Trace.Out) == 0 || len(e.Trace.In) > 0 {
+		return e.Err.Likely
 	}
 	if t, ok := s.requestType(e.Type); ok && e.Payload != nil {
 		if m := t.shape.Check(e.Payload); m != nil {
 			return shorten(Printable(e.Type+" "+m.Text), maxMessage/2) + "; " + silent
 		}
 	}
-	if s.seenType(e.Type).ok > 0 {
-		return "" // it knows this type and this kind of payload: it is slow, or gone
+	name := shorten(Printable(e.Type), 40)
+	switch {
+	case closed && e.Trace.RTT >= longRun:
+		return silent
+	case s.seenType(e.Type).ok > 0:
+		return e.Err.Likely // it knows this type and this kind of payload: it is slow, or gone
+	case e.Err.Likely != "":
+		return fmt.Sprintf("%s, or not know %q", e.Err.Likely, name)
 	}
-	return fmt.Sprintf("it may not know %q; %s", shorten(Printable(e.Type), 40), silent)
+	return fmt.Sprintf("it may not know %q; %s", name, silent)
 }
 
 // judge looks at a reply: whether it is JSON, of the type that was wanted, and of the shape that its type has. It also finds the server's own time.

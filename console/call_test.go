@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,6 +113,48 @@ func TestLikely(t *testing.T) {
 	(&Printer{Err: &errs}).PrintError(&Error{Message: "no reply", Likely: "it is\x1b off", Hint: "switch it on"})
 	if got, want := errs.String(), "error: no reply\nlikely: it is\\x1b off\nhint: switch it on\n"; got != want {
 		t.Errorf("printed\n%s, want\n%s", got, want)
+	}
+}
+
+// lossy is a connection that is lost without a word, after so long.
+type lossy struct {
+	fake
+	after    time.Duration
+	protocol string
+	ours     bool // until it is lost
+	lost     bool
+}
+
+func (l *lossy) Call(ctx context.Context, r Request) (Reply, error) {
+	l.lost = true
+	_, err := l.fake.Call(ctx, Request{Type: "lost"})
+	e, _ := errors.AsType[*Error](err)
+	e.Likely = "it may be full"
+	return Reply{Trace: Trace{Attempts: 1, Protocol: l.protocol, RTT: l.after, Wait: l.after, Out: make([]byte, 70)}}, e
+}
+
+func (l *lossy) Stats() Stats { return Stats{State: Idle, Ours: l.ours && !l.lost} }
+
+// Who ran for a while was not turned away: where the server is known to be ours, it was stopped.
+func TestLikelyOfLost(t *testing.T) {
+	const silent = "the server was stopped while this ran, or is a plain v1 server and failed"
+	const cut = "the server was stopped, or cut the connection, while this ran"
+	for _, c := range []struct {
+		backend *lossy
+		want    string
+	}{
+		{&lossy{after: time.Millisecond}, `it may be full, or not know "slow"`},
+		{&lossy{after: 2 * time.Second}, silent},
+		{&lossy{after: 2 * time.Second, ours: true, protocol: "v1"}, cut},
+		{&lossy{after: 2 * time.Second, protocol: "v2"}, cut},
+		{&lossy{after: time.Millisecond, protocol: "v2"}, "it may be full"},
+	} {
+		s := NewSession(Config{Dial: func(context.Context, string, DialOptions) (Backend, error) { return c.backend, nil }})
+		mustExec(t, s, "connect")
+		if e := fails(t, s, "call slow 8000"); e.Likely != c.want {
+			t.Errorf("after %v, ours %v: got  %s\nwant %s", c.backend.after, c.backend.ours, e.Likely, c.want)
+		}
+		s.Close()
 	}
 }
 

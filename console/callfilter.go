@@ -94,7 +94,7 @@ func (f CallFilter) String() string {
 // Match says whether an entry is one of those that the filter chooses. Of large payloads the first 64 KiB are looked at, so that a list of a thousand is
 // chosen from at once.
 func (f CallFilter) Match(e *Entry) bool {
-	if f.Failed && e.State != Failed || f.Running && e.State != Running || e.Trace.RTT < f.Slow {
+	if f.Failed && (e.State != Failed || e.Stopped()) || f.Running && e.State != Running || e.Trace.RTT < f.Slow {
 		return false
 	}
 	for _, t := range f.Texts {

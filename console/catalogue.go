@@ -85,6 +85,17 @@ func (s *Session) acquaint(ctx context.Context) error {
 	return nil
 }
 
+// greet is acquaint for who wants to know what a server makes of it. Nil is also one that tells nothing because it is no server of ours.
+func (s *Session) greet(ctx context.Context, b Backend) error {
+	ctx, cancel := context.WithTimeout(ctx, inquiryLimit)
+	defer cancel()
+	err := s.ask(ctx, b)
+	if e, ok := errors.AsType[*Error](err); ok && (e.Code == "unimplemented" || e.Code == "not_found") {
+		return nil
+	}
+	return err
+}
+
 // inquire asks a new connection's server what it offers, while the user goes on. What it tells is there from then on; of one that tells nothing, nothing is said.
 func (s *Session) inquire(b Backend) {
 	ctx, quiet := context.WithTimeout(s.ctx, inquiryLimit)
@@ -119,11 +130,16 @@ func (s *Session) recognize(b Backend) {
 	}
 }
 
-// glance asks a server that has kept silent what it is, where nobody has asked yet. One of ours is slow, and that is all that its silence means.
-func (s *Session) glance(ctx context.Context, b Backend) {
+// glance asks a server that has kept silent what it is, where nobody has asked yet. One of ours is slow, and that is all that its silence means. It returns
+// the connection, as widen does.
+func (s *Session) glance(ctx context.Context, b Backend) Backend {
 	ctx, cancel := context.WithTimeout(ctx, glanceLimit)
 	defer cancel()
-	_ = s.ask(ctx, b) // another one may go on keeping silent
+	b, err := s.widen(ctx, b)
+	if err == nil {
+		_ = s.ask(ctx, b) // another one may go on keeping silent
+	}
+	return b
 }
 
 // ask makes what the server of b tells the catalogue, if b is still the connection.

@@ -34,9 +34,13 @@ func benchCommands() []*command {
 			"count from when a call was due.\n\n" +
 			"ctrl+c stops it and reports. Calls in flight when the time is over are waited\n" +
 			"for and counted, those that ctrl+c ends are not. Percentiles are of good\n" +
-			"calls. With --max-p99 it ends with exit code 9 unless 99 of 100 calls went\n" +
-			"well in that time; where there is a rate, corrected. CPU is that of this\n" +
-			"process: in the demo the server is a part of it.\n\n" +
+			"calls, and so is the rate that comes first: it is what got done. With\n" +
+			"--max-p99 it ends with exit code 9 unless 99 of 100 calls went well in that\n" +
+			"time; where there is a rate, corrected. Without, it ends with 0 where at least\n" +
+			"one call went well, else with the code of the most frequent failure. CPU is\n" +
+			"that of this process: in the demo the server is a part of it.\n\n" +
+			"A busy server asks to wait, and such calls are sent again before they fail:\n" +
+			"attempts tells how often, which is what the server counts in `top`.\n\n" +
 			"Its calls are not in the journal, and Timing knows nothing of them; the log\n" +
 			"gets a line. -o json prints one object: see docs/COMMANDS.md. Only calls can\n" +
 			"be measured as yet, no streams and no casts.",
@@ -172,9 +176,10 @@ func (s *Session) benchLimits(a *args) (BenchLimits, error) {
 func (s *Session) bear(ctx context.Context, backend Backend, req Request, b Bench, talk Talk) (last Bench, r load.Report, wrong *Error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	var before atomic.Uint64 // retries, when what counts begins
 	l, err := load.New(load.Config{Calls: b.Limits.Calls, Duration: b.Limits.Duration, Workers: b.Limits.Workers, Rate: b.Limits.Rate, Warmup: b.Limits.Warmup,
-		Timeout: b.Limits.Timeout,
-		Code:    func(err error) string { return shorten(Printable(explain(err).Status()), 40) }}, firing(backend, req, stop))
+		Timeout: b.Limits.Timeout, Begin: func() { before.Store(backend.Stats().Retries) },
+		Code: func(err error) string { return shorten(Printable(explain(err).Status()), 40) }}, firing(backend, req, stop))
 	if err != nil {
 		return b, load.Report{}, explain(err) // cannot be: the flags were checked
 	}
@@ -183,16 +188,18 @@ func (s *Session) bear(ctx context.Context, backend Backend, req Request, b Benc
 	tick := time.NewTicker(benchTick)
 	defer tick.Stop()
 	g := gauge{base: b}
+	retries := func() int { return int(backend.Stats().Retries - before.Load()) }
 	last = g.next(load.Progress{Warmup: b.Limits.Warmup > 0}, l.Latency)
 	s.show(last, talk)
 	for {
 		select {
 		case r = <-done:
 			wrong, _ = errors.AsType[*Error](context.Cause(ctx))
-			last.Running, last.Warmup = false, false
+			last.Running, last.Warmup, last.Retries = false, false, retries()
 			return last, r, wrong
 		case <-tick.C:
 			last = g.next(l.Progress(), l.Latency)
+			last.Failures = failuresOf(l.Failures())
 			s.show(last, talk)
 		}
 	}
@@ -246,15 +253,7 @@ func (b *Bench) take(r *load.Report) {
 	}
 	b.CPU, b.HasCPU, b.Interrupted = r.CPU, r.HasCPU, r.Interrupted
 	b.Share = 1
-	for code, f := range r.Failures {
-		b.Failures = append(b.Failures, BenchFailure{code, f.Count, explain(f.First).Message})
-	}
-	slices.SortFunc(b.Failures, func(x, y BenchFailure) int {
-		if x.Count != y.Count {
-			return y.Count - x.Count
-		}
-		return strings.Compare(x.Code, y.Code)
-	})
+	b.Failures = failuresOf(r.Failures)
 }
 
 // verdict is why the command fails, nil where it does not: it was interrupted, no call went well, or the limit was missed.

@@ -2,14 +2,12 @@ package console
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 )
-
-const dialTimeout = 5 * time.Second
 
 func linkCommands() []*command {
 	return []*command{
@@ -26,7 +24,8 @@ func linkCommands() []*command {
 		},
 		{name: "disconnect", group: "Connection", help: "close the connection; calls that run fail", run: runDisconnect},
 		{name: "reconnect", group: "Connection", help: "close the connection and open it again", run: runReconnect},
-		{name: "status", group: "Connection", help: "how the connection and this session are doing", run: runStatus},
+		{name: "status", group: "Connection", help: "how the connection and this session are doing",
+			long: "Run once from a shell it also asks the server, and fails as a call would where that takes none of ours.", run: runStatus},
 	}
 }
 
@@ -59,7 +58,7 @@ func (s *Session) optionsOf(a *args) (DialOptions, error) {
 	if err != nil {
 		return DialOptions{}, err
 	}
-	if len(a.flags) == 0 && a.word(0).text == "-" {
+	if a.word(0).text == "-" && !slices.ContainsFunc(slices.Collect(maps.Keys(a.flags)), func(name string) bool { return name != "timeout" }) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.before, nil
@@ -104,82 +103,6 @@ func (s *Session) connectTarget(text string) (string, error) {
 		return s.previous, nil
 	}
 	return parseTarget(text)
-}
-
-func (s *Session) connect(ctx context.Context, target string, o DialOptions, limit time.Duration) (Result, error) {
-	if s.cfg.Dial == nil {
-		return Result{}, &Error{Exit: ExitConnect, Message: "this console cannot connect"}
-	}
-	if limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
-	b, err := s.cfg.Dial(ctx, target, o)
-	if err != nil {
-		return Result{}, dialError(err, target, limit)
-	}
-	if old := s.swap(b, target, o); old != nil {
-		_ = old.Close() // it is replaced: what it says no longer matters
-	}
-	if !s.alone() {
-		s.inquire(b)
-	}
-	st := b.Stats()
-	text := "connected to " + ShortTarget(target, 40)
-	switch count := st.Count(); {
-	case count != "":
-		text += " (" + count + ")"
-	case st.Server != "" && st.Server != target:
-		text += " (" + st.Server + ")"
-	}
-	if how := st.Protection(); how != "" {
-		text += ", " + how
-	}
-	return Result{Text: Printable(text), Notice: true}, nil
-}
-
-// need returns the connection. A session that may make one does so when there was none yet.
-func (s *Session) need(ctx context.Context) (Backend, error) {
-	b, target := s.link()
-	if b != nil {
-		return b, nil
-	}
-	if s.cfg.Connect && target == "" {
-		target, err := parseTarget(s.home())
-		if err != nil {
-			return nil, err
-		}
-		sec, err := s.cfg.Security.Complete()
-		if err != nil {
-			return nil, err
-		}
-		if _, err := s.connect(ctx, target, DialOptions{Protocol: s.cfg.Protocol, Security: sec}, dialTimeout); err != nil {
-			return nil, err
-		}
-		if b, _ = s.link(); b != nil {
-			return b, nil
-		}
-	}
-	hint := "connect " + s.home()
-	if target != "" { // there was a connection, to wherever that is
-		hint = "reconnect, or connect ADDR"
-	}
-	return nil, &Error{Exit: ExitConnect, Message: "not connected", Hint: hint}
-}
-
-func dialError(err error, target string, limit time.Duration) error {
-	if _, told := errors.AsType[*Error](err); told {
-		return err
-	}
-	e := &Error{Exit: ExitConnect, Message: fmt.Sprintf("cannot connect to %s: %v", target, err), Hint: "is a server running there? rpckids-server starts one on localhost:8888", Cause: err}
-	switch {
-	case errors.Is(err, context.Canceled):
-		e.Exit, e.Message, e.Hint = ExitInterrupted, "canceled", ""
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Message = fmt.Sprintf("cannot connect to %s: no answer within %s", target, limit)
-	}
-	return e
 }
 
 func runDisconnect(_ context.Context, s *Session, _ *args) (Result, error) {
@@ -234,10 +157,13 @@ type statusJSON struct {
 }
 
 func runStatus(ctx context.Context, s *Session, _ *args) (Result, error) {
-	if s.cfg.Connect { // run once from a shell, it says how the server is and what it speaks; a server that is not there is a failure
-		if err := s.acquaint(ctx); err != nil {
+	var refused error
+	if s.cfg.Connect { // run once from a shell, it says how the server is and what it speaks; a server that is not there, or that takes no calls of ours, is a failure
+		b, err := s.need(ctx)
+		if err != nil {
 			return Result{}, err
 		}
+		refused = s.greet(ctx, b)
 	}
 	st, n := s.Stats(), s.journal.Totals()
 	v := statusJSON{Kind: "status", State: st.State.String(), Target: st.Target, Server: st.Server, Servers: st.Servers, Up: st.Up, Discovery: st.Discovery, Protocol: st.Protocol, TLS: st.TLS, As: st.As, Token: st.Token, Rpckids: st.Ours, Sent: st.Sent, Received: st.Received,
@@ -255,6 +181,11 @@ func runStatus(ctx context.Context, s *Session, _ *args) (Result, error) {
 		if st.Discovery != "" {
 			t.add("discovery", st.Discovery)
 		}
+		if st.Servers > 1 {
+			for _, text := range s.absent() {
+				t.add("not up", text)
+			}
+		}
 		if st.State == Connected && !st.Since.IsZero() {
 			up := time.Since(st.Since)
 			v.UpNanos = int64(up)
@@ -267,7 +198,7 @@ func runStatus(ctx context.Context, s *Session, _ *args) (Result, error) {
 		t.add("last error", st.LastError)
 	}
 	t.add("calls", fmt.Sprintf("%s running, %s ok, %s failed, %s cast", Count(n.Running), Count(n.OK), Count(n.Failed), Count(n.Sent)))
-	return Result{Text: t.String(), Value: v}, nil
+	return Result{Text: t.String(), Value: v}, refused
 }
 
 // serverText says whom we talk to and how.
@@ -312,7 +243,7 @@ func completeConnect(s *Session, _ *args, _ word) []Offer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var items []Offer
-	for _, t := range []string{s.target, s.previous} {
+	for _, t := range slices.Compact([]string{s.target, s.previous}) {
 		if t != "" {
 			items = append(items, Offer{Text: t})
 		}

@@ -19,7 +19,7 @@ func peerCommands() []*command {
 			name: "peers", group: "Connection", pipe: true,
 			help: "the servers behind the connection, one by one",
 			long: "A share is of the calls of the last ten seconds. The latency is an average that follows slow calls at once, and takes a failed one for a slow one. A server is down while nobody answers there, and " +
-				"ejected for a while after calls failed; then it is tried again before it gets calls. Calls that a server is not to blame for are no failures of it.",
+				"ejected for a while after calls failed; then it is tried again before it gets calls. Calls that a server is not to blame for are no failures of it. In the dashboard the pane Peers shows the same, as it changes.",
 			examples: []string{"peers"},
 			run:      runPeers,
 		},
@@ -185,7 +185,7 @@ func runPeers(ctx context.Context, s *Session, _ *args) (Result, error) {
 	if st := s.Stats(); st.Discovery != "" {
 		text += "\n\n" + shorten(Printable("discovery: "+st.Discovery), maxMessage)
 	}
-	return Result{Text: text, Value: list}, nil
+	return Result{Text: text, Value: list, Peers: peers}, nil
 }
 
 // peerMark is the sign of a state, beside which its word always stands.

@@ -41,7 +41,7 @@ const (
 	Running State = iota
 	OK            // a call with a good reply, a stream that came to its end
 	Sent          // a cast whose bytes have left
-	Failed        // Entry.Err says why
+	Failed        // Entry.Err says why: it went wrong, or was stopped
 )
 
 func (s State) String() string { return [...]string{"running", "ok", "sent", "failed"}[s] }
@@ -152,6 +152,11 @@ func (e *Entry) drop() {
 		kept.Details, kept.Cause = nil, nil
 		e.Err = &kept
 	}
+}
+
+// Stopped says whether the user ended it, which is no failure: nothing counts it as one.
+func (e Entry) Stopped() bool {
+	return e.State == Failed && e.Err != nil && e.Err.Exit == ExitInterrupted
 }
 
 // Word is the one word of the state column: ok, sent, running, or the reason of a failure.

@@ -32,7 +32,7 @@ type Journal struct {
 	windows map[string]*windows // by type, of the windowTypes that finished last
 }
 
-// Totals counts all entries of the session.
+// Totals counts the entries of the session, but for those that the user stopped.
 type Totals struct{ Running, OK, Sent, Failed int }
 
 // series is the timing of one type.
@@ -142,9 +142,11 @@ func (j *Journal) Finish(e Entry) Entry {
 	case Sent:
 		j.totals.Sent++
 	default:
-		j.totals.Failed++
+		if !e.Stopped() {
+			j.totals.Failed++
+		}
 	}
-	if e.Kind != KindCast {
+	if e.Kind != KindCast && !e.Stopped() {
 		j.recordLocked(e)
 	}
 	j.unlockAndRing()

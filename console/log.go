@@ -28,11 +28,12 @@ const (
 type Log struct {
 	ring func() // tells the faces
 
-	mu     sync.Mutex // protects the fields below
-	events []Event    // a ring: number n stands at (n-1) % logKeep
-	last   int
-	of     Backend // whose stats were seen
-	seen   Stats
+	mu      sync.Mutex // protects the fields below
+	events  []Event    // a ring: number n stands at (n-1) % logKeep
+	last    int
+	of      Backend // whose stats were seen
+	seen    Stats
+	servers map[string]standing // by address; nil where there is one
 }
 
 const (
@@ -91,18 +92,24 @@ func (l *Log) command(line string, r Result, err error) {
 	}
 }
 
-// saw compares how a connection is doing with how it was doing when it was last looked at.
-func (l *Log) saw(b Backend, now Stats) {
+// saw compares how a connection is doing with how it was doing when it was last looked at. peers are its servers, where it has several.
+func (l *Log) saw(b Backend, now Stats, peers []Peer) {
 	l.mu.Lock()
 	before, known := l.seen, l.of == b
 	l.of, l.seen = b, now
+	if !known || len(peers) == 0 {
+		l.servers = nil
+	}
 	at := now.Since
 	if at.IsZero() {
 		at = time.Now()
 	}
 	last := l.last
+	if len(peers) > 0 {
+		l.serversLocked(peers, time.Now())
+	}
 	if known {
-		l.changedLocked(before, now, at)
+		l.changedLocked(before, now, at, l.last != last)
 	}
 	rang := l.last != last
 	l.mu.Unlock()
@@ -111,14 +118,16 @@ func (l *Log) saw(b Backend, now Stats) {
 	}
 }
 
-func (l *Log) changedLocked(before, now Stats, at time.Time) {
-	why := ""
+// changedLocked tells what has become of the connection as a whole; told: which of several servers it was is in the log.
+func (l *Log) changedLocked(before, now Stats, at time.Time, told bool) {
+	why, several := "", now.Servers > 1 // then Server, Since and Reconnects are those of any one
 	if now.LastError != "" {
 		why = ": " + now.LastError
 	}
 	switch {
-	case now.Servers > 1 && now.State == Connected && before.State == Connected && now.Reconnects > before.Reconnects: // which one and since when, Peers knows; Server is any of them
-		l.addLocked(EventUp, time.Now(), fmt.Sprintf("one of %d servers is connected again", now.Servers))
+	case several && now.State == Connected && (before.State == Connected || told):
+	case several && now.State == Reconnecting && before.State == Connected:
+		l.addLocked(EventLost, time.Now(), fmt.Sprintf("no connection to any of %d servers", now.Servers)+why)
 	case now.State == Connected && (before.State != Connected || now.Reconnects > before.Reconnects):
 		l.addLocked(EventUp, at, "connected again to "+or(now.Server, now.Target))
 	case now.State == before.State:

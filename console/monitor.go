@@ -120,7 +120,9 @@ func (m *Monitor) backendLocked(ctx context.Context) (Backend, error) {
 	m.about = p
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	own, err := s.cfg.Dial(dialing, p.Address, s.optionsNow())
+	o := s.optionsNow()
+	o.ServerName = p.ServerName // the address may be what a name in the target stands for
+	own, err := s.cfg.Dial(dialing, p.Address, o)
 	if err != nil {
 		return nil, dialError(err, p.Address, dialTimeout)
 	}

@@ -9,20 +9,22 @@ import (
 
 // Peer is one server behind a connection, as it was at one moment. All texts are untrusted.
 type Peer struct {
-	Number    int    // counts from 1; of a server of the lab its number there
-	Address   string // host:port or unix:///path
-	State     string // one of the Peer states below
-	Protocol  string // "v1" or "v2"; "" while unknown
-	Conns     int
-	Pending   int           // calls that wait for its answer
-	Calls     uint64        // that were sent to it
-	Failures  uint64        // of them, as the balancer counts: what the server is to blame for
-	Ejections uint64        // how often it was taken out because calls failed
-	Latency   time.Duration // a moving average, at once up when calls are slow; 0 while nothing is known
-	Share     float64       // of the calls of the last seconds, 0 to 1
-	Back      time.Duration // until one that is down or ejected is tried again; 0 where nothing is planned
-	LastError string
-	Lab       string // what the lab does to it: "killed", "slow 200 ms"; "" for nothing
+	Number     int    // counts from 1; of a server of the lab its number there
+	Address    string // host:port or unix:///path
+	ServerName string // what its certificate has to be for; "" without TLS
+	State      string // one of the Peer states below
+	Protocol   string // "v1" or "v2"; "" while unknown
+	Conns      int
+	Pending    int           // calls that wait for its answer
+	Calls      uint64        // that were sent to it
+	Failures   uint64        // of them, as the balancer counts: what the server is to blame for
+	Ejections  uint64        // how often it was taken out because calls failed
+	Latency    time.Duration // a moving average, at once up when calls are slow; 0 while nothing is known
+	Share      float64       // of the calls of the last seconds, 0 to 1
+	Back       time.Duration // until one that is down or ejected is tried again; 0 where nothing is planned
+	LastError  string
+	LostAt     time.Time // when the last connection to it was lost; zero if none ever was
+	Lab        string    // what the lab does to it: "killed", "slow 200 ms"; "" for nothing
 }
 
 // The states of a Peer.
@@ -57,7 +59,12 @@ func (s *Session) Peers() []Peer {
 	if b == nil {
 		return nil
 	}
-	peers, own := b.Peers(), s.labPeers()
+	return s.numbered(b.Peers())
+}
+
+// numbered fills in what is the session's of a list of peers, and sorts them by their numbers.
+func (s *Session) numbered(peers []Peer) []Peer {
+	own := s.labPeers()
 	next := len(own)
 	for i := range peers {
 		p := &peers[i]

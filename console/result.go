@@ -20,6 +20,9 @@ type Result struct {
 	// Top is how a server is, as `top` found it last; nil otherwise. Text holds it, too, unless Talk.Top has shown it.
 	Top *Top
 
+	// Peers are the servers behind the connection, as `peers` found them; nil otherwise. Text holds them, too. A face that shows them all the time has no need of it.
+	Peers []Peer
+
 	// Values are what the filter of the line made of the reply, each JSON and untrusted; nil without a filter. Text holds them, too, and faces show it in
 	// place of the reply of Entry.
 	Values []json.RawMessage

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+
+	"github.com/rpckids/rpckids/internal/shape"
 )
 
 // Security says how a connection is protected, and who shows himself on it. The zero value is a plain connection on which nobody does. It prints
@@ -119,18 +121,31 @@ func fileName(text string) string {
 	return text
 }
 
-var tokenFlag = regexp.MustCompile(`(--?token(?:=|\s+))("(?:[^"\\]|\\.)*"?|\S+)`)
+var (
+	flagWord  = regexp.MustCompile(`(?:^|[^\w-])--?([A-Za-z][\w-]*)(=?)`)
+	flagValue = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)*"?|\S+)`)
+)
+
+// tokenFlag says whether a flag means the token. One that was mistyped has the token behind it all the same.
+func tokenFlag(name, sep string) bool {
+	name = strings.ToLower(name)
+	if name == "token-plain" {
+		return sep == "="
+	}
+	return strings.HasPrefix(name, "tok") || shape.Nearest(name, []string{"token"}) != ""
+}
 
 // Hushed is a command line as it may be shown and kept: with an asterisk for each byte of a token.
 func Hushed(line string) string {
-	if !strings.Contains(line, "-token") {
-		return line
-	}
-	at := tokenFlag.FindAllStringSubmatchIndex(line, -1)
 	b := []byte(line)
-	for _, m := range at {
-		for i := m[4]; i < m[5]; i++ {
-			b[i] = '*'
+	for _, m := range flagWord.FindAllStringSubmatchIndex(line, -1) {
+		if !tokenFlag(line[m[2]:m[3]], line[m[4]:m[5]]) {
+			continue
+		}
+		if v := flagValue.FindStringSubmatchIndex(line[m[1]:]); v != nil {
+			for i := v[2]; i < v[3]; i++ {
+				b[m[1]+i] = '*'
+			}
 		}
 	}
 	return string(b)

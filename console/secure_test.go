@@ -51,6 +51,35 @@ func TestConnectSecurely(t *testing.T) {
 	}
 }
 
+// connect - goes back to the connection before, also where that went to the same server and only said otherwise who calls.
+func TestConnectBack(t *testing.T) {
+	a, bad := Security{Token: "A", TokenPlain: true}, Security{Token: "BAD", TokenPlain: true}
+	s, last := secured(t, Security{})
+	for _, test := range []struct {
+		line string
+		want Security
+	}{
+		{"connect b:1", Security{}},
+		{"connect a:1 --token A --token-plain", a},
+		{"connect a:1 --token BAD --token-plain", bad},
+		{"connect -", a},
+		{"connect a:1 --token A --token-plain", a}, // the same once more: it is not the one before
+		{"reconnect", a},
+		{"connect - --timeout 2s", bad},
+		{"connect -", a},
+	} {
+		r, err := s.Exec(t.Context(), test.line)
+		if _, target := s.link(); err != nil || last().Security != test.want || test.want != (Security{}) && target != "a:1" {
+			t.Errorf("%s: got %s with %#v: %s, %v", test.line, target, last().Security, r.Text, err)
+		}
+	}
+	alone, last := secured(t, Security{})
+	mustExec(t, alone, "connect a:1 --token A --token-plain", "connect a:1 --token BAD --token-plain", "connect -")
+	if got := last().Security; got != a {
+		t.Errorf("got %#v, want that of the connection before", got)
+	}
+}
+
 // A token that was typed is seen nowhere afterwards: not in the history, not in the log, not under a caret, not in JSON.
 func TestTokenIsHushed(t *testing.T) {
 	const secret = "s3cret-MTIz"
@@ -58,7 +87,7 @@ func TestTokenIsHushed(t *testing.T) {
 	var seen strings.Builder
 	for _, line := range []string{
 		"connect a:1 --tls --token " + secret, "connect a:1 --tls --token=" + secret, "connect a:1 --tls --token " + secret + " --bad",
-		"connect a:1 --tls -token " + secret, "connect --token " + secret, `connect a:1 --tls --token "` + secret + `" x y`, "connect a:1 --token\t" + secret + " b c d",
+		"connect a:1 --tls -token " + secret, "connect a:1 --tls --tokn " + secret, "connect a:1 --tls --toekn=" + secret, "connect --token " + secret, `connect a:1 --tls --token "` + secret + `" x y`, "connect a:1 --token\t" + secret + " b c d",
 		"status", "set", "history", "help connect", "call fib 10", "copy 1 --as shell", "copy 1 --as go", "conect a:1 --token " + secret,
 	} {
 		s.History().Add(line)
@@ -88,6 +117,13 @@ func TestHushed(t *testing.T) {
 		"connect x --token":                    "connect x --token",
 		"connect x --token-plain --token abc":  "connect x --token-plain --token ***",
 		"connect x --token é":                  "connect x --token **",
+		"connect x --tokn abc --tls":           "connect x --tokn *** --tls",
+		"connect x --tls --tokn=abc":           "connect x --tls --tokn=***",
+		"connect x --toekn abc --otken=abc":    "connect x --toekn *** --otken=***",
+		"connect x --TOKEN abc -tok abc":       "connect x --TOKEN *** -tok ***",
+		"connect x --token-plain=abc":          "connect x --token-plain=***",
+		"connect x --tls --timeout 5s --key k": "connect x --tls --timeout 5s --key k",
+		"call x-tok abc":                       "call x-tok abc",
 		"connect --token a\nconnect --token b": "connect --token *\nconnect --token *",
 	} {
 		if got := Hushed(line); got != want || len(got) != len(line) {

@@ -170,7 +170,7 @@ func (s *Session) swap(b Backend, target string, o DialOptions) (old Backend) {
 		s.quiet()
 		s.quiet = nil
 	}
-	if target != "" && target != s.target {
+	if target != "" && (target != s.target || o != s.options) { // the same server with another token is another connection
 		s.previous, s.before, s.target = s.target, s.options, target
 	}
 	if b != nil {
@@ -209,7 +209,11 @@ func (s *Session) Stats() Stats {
 		return Stats{}
 	}
 	now := b.Stats()
-	s.log.saw(b, now)
+	var peers []Peer
+	if now.Servers > 1 {
+		peers = s.numbered(b.Peers())
+	}
+	s.log.saw(b, now, peers)
 	return now
 }
 

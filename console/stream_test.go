@@ -86,8 +86,15 @@ func TestStopped(t *testing.T) {
 		if e, _ := errors.AsType[*Error](<-done); e == nil || e.Exit != ExitInterrupted || e.Message != "stopped after 42 items" {
 			t.Errorf("canceled: %v", e)
 		}
+		if e, _ := s.Journal().Entry(1); !e.Stopped() || s.Journal().Totals() != (Totals{}) || len(s.Journal().Timed()) != 0 || strings.Contains(ran(t, s, "history --failed"), "ticks") ||
+			!strings.Contains(ran(t, s, "history"), "ticks") {
+			t.Errorf("what the user stopped has failed: %+v, %+v", e, s.Journal().Totals())
+		}
 		if e := fails(t, s, "ticks 10 --timeout 2s"); e.Exit != ExitDeadline || e.Message != "not at its end within 2s, after 42 items" {
 			t.Errorf("deadline: %v", e)
+		}
+		if n := s.Journal().Totals(); n.Failed != 1 {
+			t.Errorf("a stream that took too long has not failed: %+v", n)
 		}
 		go func() { _, err := s.Exec(context.Background(), "ticks 10"); done <- err }()
 		synctest.Wait()
@@ -324,4 +331,14 @@ func TestTimedPartsAddUp(t *testing.T) {
 			t.Fatalf("parts add up to %v of %+v", sum, tr)
 		}
 	}
+}
+
+// ran is what a line prints that has to go well.
+func ran(t *testing.T, s *Session, line string) string {
+	t.Helper()
+	r, err := s.Exec(t.Context(), line)
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return r.Text
 }

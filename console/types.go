@@ -172,7 +172,9 @@ func (s *Session) learn(e Entry) {
 	case Sent:
 		t.sent++
 	default:
-		t.failed++
+		if !e.Stopped() {
+			t.failed++
+		}
 	}
 	s.seen[e.Type] = t
 }

@@ -225,7 +225,7 @@ func TestStreamsInTerminals(t *testing.T) {
 	shows(s, `running +ticks +\d+ items +{"n":\d`)
 	shows(s, `\d/s +ctrl\+c cancels`)
 	s.Type("<ctrl+c>")
-	shows(s, `✗ stopped +ticks +stopped after \d+ items`)
+	shows(s, `! stopped +ticks +stopped after \d+ items`)
 
 	s.Type("upload sum<enter>")
 	s.Wait("sum 1>")

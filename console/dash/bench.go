@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rpckids/rpckids/console"
@@ -13,10 +14,21 @@ func (r *result) measured() bool { return r.output != nil && r.output.bench }
 // watchBench makes the result a bench that has begun.
 func (m *model) watchBench() {
 	if m.bench.Running && !m.benching {
-		m.result.say(&output{command: m.bench.Typed, bench: true})
+		m.result.say(m.running())
 	}
 	m.benching = m.bench.Running
 }
+
+// running is the bench that runs, as a result; nil where none does.
+func (m *model) running() *output {
+	if !m.bench.Running {
+		return nil
+	}
+	return &output{command: m.bench.Typed, bench: true}
+}
+
+// failedHalf is the share of failed calls from which on a bench has the mark of a failure; below it, with any, it has that of a warning.
+const failedHalf = 0.5
 
 // heroBench is how far a bench is, or what it came to, in the place of a call.
 func (s *scene) heroBench(p *page) {
@@ -29,15 +41,28 @@ func (s *scene) heroBench(p *page) {
 		l.put(&t.Warn, t.Mark.Late).put(&t.Text, " stopped")
 	case b.Good() == 0:
 		l.put(&t.Fail, t.Mark.Fail).put(&t.Text, " ").put(&t.Alarm, "failed")
+	case b.FailedShare() >= failedHalf:
+		l.put(&t.Fail, t.Mark.Fail).put(&t.Text, " bench")
+	case b.Failed > 0:
+		l.put(&t.Warn, t.Mark.Late).put(&t.Text, " bench")
 	default:
 		l.put(&t.OK, t.Mark.OK).put(&t.Text, " bench")
 	}
-	rate := b.Rate()
+	rate := console.Rate(b.Rate()) + "/s"
 	if b.Running {
-		rate = b.Now
+		rate = console.Rate(b.Now) + "/s"
+	}
+	if b.Failed > 0 {
+		rate += " ok"
+	}
+	if b.Running {
+		rate += " now"
+	}
+	if b.Failed > 0 {
+		rate += ", " + b.FailedText() + " failed"
 	}
 	items := []item{{&t.Strong, b.Title(60), 2, 4}, {&t.Muted, b.Words(), 2, 12}}
-	s.headline(p, l, items, "", console.Rate(rate)+"/s", &t.Strong)
+	s.headline(p, l, items, "", rate, &t.Strong)
 	s.benchBar(p)
 	s.benchCounts(p)
 }
@@ -64,11 +89,11 @@ func (s *scene) benchCounts(p *page) {
 		l.put(&t.Muted, "warming up")
 	} else {
 		l.put(&t.Text, console.Count(b.Calls)).put(&t.Muted, unit(b.Calls, " call")).put(&t.Text, "  ")
-		style, word := &t.Text, &t.Muted
-		if b.Failed > 0 {
-			style, word = &t.Fail, &t.Fail
+		if b.Failed == 0 {
+			l.put(&t.Text, "0").put(&t.Muted, " failed")
+		} else {
+			l.put(&t.Fail, console.Count(b.Failed)+" failed")
 		}
-		l.put(style, console.Count(b.Failed)).put(word, " failed")
 	}
 	right := short(b.Elapsed, t.ASCII)
 	if b.Running {
@@ -117,26 +142,28 @@ func (r *result) measurement(p *page) {
 	gap()
 	r.benchTable(p)
 	gap()
-	if airy && p.left() >= 10 && len(b.Paces) > 1 {
+	if airy && p.left() >= 10 {
 		r.benchRows(p, min(p.left()-5, 12))
-		gap()
-		r.benchPaces(p, min(p.left(), 20))
-		return
+	} else {
+		r.benchRows(p, min(p.left(), 9))
 	}
-	r.benchRows(p, min(p.left(), 9))
+	if airy && p.left() >= 3 && len(b.Paces) > 1 {
+		p.gap()
+		r.benchPaces(p, min(p.left(), 20))
+	}
 }
 
 // benchFacts say how many calls there were, what each cost here, and how those failed that did.
 func (r *result) benchFacts(p *page) {
 	t, b := r.theme, &r.bench
-	l := (&line{}).put(&t.Text, " ").put(&t.Strong, console.Rate(b.Rate())).put(&t.Muted, "/s  ")
-	l.put(&t.Text, console.Count(b.Calls)).put(&t.Muted, unit(b.Calls, " call")+" in ").put(&t.Text, short(b.Elapsed, t.ASCII))
+	l := (&line{}).put(&t.Text, " ").put(&t.Strong, console.Rate(b.Rate())).put(&t.Muted, map[bool]string{true: "/s ok over ", false: "/s over "}[b.Failed > 0]).put(&t.Text, short(b.Elapsed, t.ASCII))
+	l.put(&t.Text, "  "+console.Count(b.Calls)).put(&t.Muted, unit(b.Calls, " call"))
 	for _, it := range []struct {
 		show  bool
 		style *theme.Style
 		n     int
 		what  string
-	}{{b.Failed > 0, &t.Fail, b.Failed, " failed"}, {b.Unmade > 0, &t.Warn, b.Unmade, " due and not made"}, {b.Abandoned > 0, &t.Warn, b.Abandoned, " cut off"}} {
+	}{{b.Failed > 0, &t.Fail, b.Failed, " failed  " + b.FailedText()}, {b.Unmade > 0, &t.Warn, b.Unmade, " due and not made"}, {b.Abandoned > 0, &t.Warn, b.Abandoned, " cut off"}} {
 		if text := console.Count(it.n) + it.what; it.show && l.w+2+len(text) < p.w {
 			l.put(&t.Text, "  ").put(it.style, text)
 		}
@@ -146,44 +173,55 @@ func (r *result) benchFacts(p *page) {
 	}
 	p.add(l)
 	for i, f := range b.Failures {
-		if i == 3 || p.left() < 4 {
+		if i == 3 || p.left() < 4 && b.Good() > 0 {
 			break
 		}
-		l := (&line{}).put(&t.Text, " ").put(&t.Fail, t.Mark.Fail+" "+console.Count(f.Count)).put(&t.Text, " "+strings.ReplaceAll(f.Code, "_", " "))
-		p.add(l.put(&t.Muted, "  "+cut(f.First, p.w-l.w-3, t.Mark.Cut)))
+		r.benchFailure(p, f)
+	}
+}
+
+// benchFailure says how often calls failed in one way and why, in two lines where that leaves enough for the figures of the good ones.
+func (r *result) benchFailure(p *page, f console.BenchFailure) {
+	t := r.theme
+	l := (&line{}).put(&t.Text, " ").put(&t.Fail, t.Mark.Fail+" "+console.Count(f.Count)).put(&t.Text, " "+f.Words()+"  ")
+	first, more := fold(console.Printable(f.First), p.w-l.w-1)
+	if r.bench.Good() > 0 && p.left() < 8 {
+		first, more = cut(console.Printable(f.First), p.w-l.w-1, t.Mark.Cut), ""
+	}
+	if p.add(l.put(&t.Muted, first)); more != "" {
+		p.text(&t.Muted, "   "+cut(more, p.w-4, t.Mark.Cut))
 	}
 }
 
 const benchColumn = 9 // cells of a figure
 
-// benchTable is the percentiles; where it is narrow the outer ones go.
+// benchWorth are the figures by what they are worth, as their places in console.BenchHeads: p50, p99, p95, p90, max, min, p99.9.
+var benchWorth = [...]int{1, 4, 3, 2, 6, 0, 5}
+
+// benchTable is the percentiles; where it is narrow those worth least go.
 func (r *result) benchTable(p *page) {
 	t, b := r.theme, &r.bench
 	label := 0
 	if b.Limits.Rate > 0 {
 		label = len("corrected")
 	}
-	from, to := 0, len(console.BenchHeads)
-	for 1+label+(to-from)*benchColumn > p.w && to-from > 1 {
-		if to > 5 {
-			to--
-		} else if from++; from == to-1 {
-			break
-		}
-	}
+	n := min(max((p.w-2-label)/benchColumn, 1), len(benchWorth))
+	shown := slices.Sorted(slices.Values(benchWorth[:n]))
 	l := (&line{}).until(&t.Text, 1+label)
-	for _, head := range console.BenchHeads[from:to] {
+	for _, i := range shown {
+		head := console.BenchHeads[i]
 		l.put(&t.Muted, blanks(6-len(head))+head+"   ")
 	}
 	p.add(l)
 	row := func(name string, f console.BenchFigures) {
 		l := (&line{}).put(&t.Text, " ").put(&t.Muted, name).until(&t.Text, 1+label)
-		for i, d := range f.List()[from:to] {
+		all := f.List()
+		for _, i := range shown {
 			style := &t.Text
-			if from+i == 1 {
+			if i == benchWorth[0] {
 				style = &t.Strong
 			}
-			l.put(&t.Text, "  ").put(style, durationCell(d, t.ASCII))
+			l.put(&t.Text, "  ").put(style, durationCell(all[i], t.ASCII))
 		}
 		p.add(l)
 	}

@@ -245,7 +245,8 @@ func (c *calls) entry(e console.Entry, k columns) *line {
 		}
 	}
 	sign, mark, word := c.markOf(e)
-	if e.State == console.Failed {
+	failed := e.State == console.Failed && !e.Stopped()
+	if failed {
 		number = &t.Fail
 	}
 	if e.Number == c.beside {
@@ -272,7 +273,7 @@ func (c *calls) entry(e console.Entry, k columns) *line {
 	}
 	l.put(&t.Muted, payload).until(&t.Text, at+k.payload+1)
 	took := &t.Text
-	if e.State == console.Failed {
+	if failed {
 		took = &t.Fail
 	}
 	l.put(took, durationCell(c.elapsed(e), t.ASCII))

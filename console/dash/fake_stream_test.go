@@ -66,7 +66,7 @@ func (f *fake) Bidi(_ context.Context, r console.Request, items iter.Seq2[json.R
 }
 
 func (f *fake) Services(context.Context) ([]console.Service, error) {
-	if f.stats.Protocol != "v2" {
+	if f.Stats().Protocol != "v2" {
 		return nil, &console.Error{Exit: console.ExitServer, Code: "unimplemented", Message: "no listing"}
 	}
 	whole := json.RawMessage(`{"type":"integer"}`)

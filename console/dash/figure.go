@@ -19,6 +19,14 @@ const unknownCell = "   -   "
 // nanos writes a duration as whole nanoseconds, "28 113 ns".
 func nanos(d time.Duration) string { return console.Count(int(d)) + " ns" }
 
+// cost writes a server's own time: to the nanosecond while that can be read at a glance, from a millisecond on as any other time.
+func cost(d time.Duration, ascii bool) string {
+	if d < time.Millisecond {
+		return nanos(d)
+	}
+	return short(d, ascii)
+}
+
 // part is a share of the time of a call.
 type part struct {
 	name string

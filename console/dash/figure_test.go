@@ -120,3 +120,12 @@ func TestPartsOfAnEntry(t *testing.T) {
 		}
 	}
 }
+
+// A server's own time is exact while that can be read.
+func TestCost(t *testing.T) {
+	for d, want := range map[time.Duration]string{115: "115 ns", 28_113: "28 113 ns", 999_999: "999 999 ns", 1_000_000: "1 ms", 1_500_924_985: "1.50 s", 12_345_678: "12.3 ms"} {
+		if got := cost(d, false); got != want {
+			t.Errorf("%d ns: got %q, want %q", d, got, want)
+		}
+	}
+}

@@ -35,11 +35,20 @@ type fake struct {
 }
 
 func (f *fake) Stats() console.Stats {
+	f.mu.Lock()
 	st := f.stats
+	f.mu.Unlock()
 	if list := f.Peers(); list != nil {
 		st.Up = console.CountUp(list)
 	}
 	return st
+}
+
+// become changes the figures of the connection while the session may look at them.
+func (f *fake) become(change func(st *console.Stats)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(&f.stats)
 }
 
 func (f *fake) Close() error { return nil }

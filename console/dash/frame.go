@@ -13,8 +13,12 @@ type heading struct {
 	number  int    // the pane's key; 0 when it has none
 	name    string // "Calls"
 	subject string // "exp"
+	lead    string // stands before right, and is cut where there is little room: "bench fib 20 -d 10s"
 	right   string // position or span: "6 of 128"
 }
+
+// leastLead is what a lead needs so that it says anything.
+const leastLead = 8
 
 // frames draws the borders of all panes as one net of lines, so that neighbours share theirs.
 type frames struct {
@@ -118,8 +122,12 @@ func (f *frames) head(l *line, p place, w int, lit []bool, sides []byte) {
 	if room := end - l.w - 3; h.subject != "" && !f.tabs.of(p) && width(h.subject) <= room {
 		l.put(&t.Muted, h.subject+" ")
 	}
+	room := end - l.w - 4 // a line and a space at either side
+	if rest := room - width(h.right); rest >= leastLead {
+		h.right = cut(h.lead, rest, t.Mark.Cut) + h.right
+	}
 	right := " " + h.right + " "
-	if h.right == "" || width(right) > end-l.w-2 {
+	if h.right == "" || width(h.right) > room {
 		right = ""
 	}
 	for l.w < end-width(right)-1 {

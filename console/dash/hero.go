@@ -103,14 +103,19 @@ func rateOfItems(e console.Entry) string {
 
 func (s *scene) heroFailed(p *page, e console.Entry) {
 	t := s.theme
-	l := (&line{}).put(&t.Text, " ").put(&t.Fail, t.Mark.Fail).put(&t.Text, " ").put(&t.Alarm, e.Word())
+	sign, mark, _ := s.markOf(e)
+	headline := &t.Alarm
+	if e.Stopped() {
+		headline = &t.Strong
+	}
+	l := (&line{}).put(&t.Text, " ").put(mark, sign).put(&t.Text, " ").put(headline, e.Word())
 	reason := ""
 	if e.Err != nil {
 		reason = console.Printable(e.Err.Message)
 	}
 	items := []item{{&t.Strong, console.Printable(e.Type), 2, 1}, {&t.Text, reason, 2, 8}}
 	total := e.Trace.RTT
-	s.headline(p, l, items, "", console.Duration(total, t.ASCII), &t.Alarm)
+	s.headline(p, l, items, "", console.Duration(total, t.ASCII), headline)
 	ps := parts(e)
 	label(ps, total, t.ASCII)
 	s.bar(p, ps)

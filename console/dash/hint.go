@@ -8,37 +8,43 @@ import (
 	"github.com/rpckids/rpckids/console/theme"
 )
 
-// hint draws the line under the prompt: what is wrong with the line, how it goes on, or what it will do. idle is what it says of an empty
-// line.
-func (p *prompt) hint(w int, idle string) string {
-	t, pg := p.theme, newPage(w, 1)
+// hint draws what stands under the prompt: what is wrong with the line, how it goes on, or what it will do; idle is what it says of an empty line. What is wrong goes on
+// in a second row where there may be one; missing says that it is longer than that.
+func (p *prompt) hint(w, rows int, idle string) (lines []string, missing bool) {
+	t, pg := p.theme, newPage(w, rows)
 	start := 1
 	if w >= 60 || p.desk != nil {
 		start += width(p.label(w))
 	}
-	l := (&line{}).until(&t.Text, start)
+	l, style, text, more := (&line{}).until(&t.Text, start), &t.Muted, "", ""
 	say := func(style *theme.Style, text string) { l.put(style, cut(text, w-1-l.w, t.Mark.Cut)) }
 	switch {
 	case p.notice != "":
-		say(&t.Text, console.Printable(p.notice))
+		style = &t.Text
+		text, more = p.broken(console.Printable(p.notice), w-1-l.w, rows)
+		l.put(style, text)
 	case p.refused != nil:
-		p.caret(l, w, p.refused.At, refusal(p.refused), p.refused.Line != "", &t.Fail)
+		style = &t.Fail
+		more = p.caret(l, w, rows, p.refused.At, refusal(p.refused), p.refused.Line != "", style)
 	case len(p.choice.items) > 0:
 		p.choices(l, w)
 	case p.verdict.State == console.HintGood:
 		l.put(&t.OK, t.Mark.OK).put(&t.Text, " ")
-		say(&t.Muted, p.plain(p.verdict.Text))
+		say(style, p.plain(p.verdict.Text))
 	case p.verdict.State == console.HintBad:
-		p.caret(l, w, p.verdict.At, console.Printable(p.verdict.Text), false, &t.Muted)
+		more = p.caret(l, w, rows, p.verdict.At, console.Printable(p.verdict.Text), false, style)
 	case p.verdict.Text != "":
-		say(&t.Muted, p.plain(p.verdict.Text))
+		say(style, p.plain(p.verdict.Text))
 	case len(p.waiting) > 0:
-		say(&t.Muted, count(len(p.waiting), "pasted line")+" to come, esc drops them")
+		say(style, count(len(p.waiting), "pasted line")+" to come, esc drops them")
 	case p.empty():
-		say(&t.Muted, idle)
+		say(style, idle)
 	}
 	pg.add(l)
-	return pg.done()[0]
+	if more != "" && rows > 1 {
+		pg.text(style, " "+cut(more, w-2, t.Mark.Cut))
+	}
+	return pg.lines, more != "" && (rows < 2 || width(more) > w-2)
 }
 
 // plain makes a text of the session fit the box characters in use.
@@ -58,8 +64,17 @@ func refusal(e *console.Error) string {
 	return text
 }
 
-// caret points at the wrong byte from below and says what is wrong, beside it where there is more room.
-func (p *prompt) caret(l *line, w, at int, text string, sent bool, style *theme.Style) {
+// broken is what of a text stands in so many cells of the first row, and what is left for the second one; where there is none it is cut.
+func (p *prompt) broken(text string, room, rows int) (first, more string) {
+	first, more = fold(text, room)
+	if rows < 2 {
+		first = cut(text, room, p.theme.Mark.Cut)
+	}
+	return first, more
+}
+
+// caret points at the wrong byte from below and says what is wrong, beside it where there is more room; more is what did not fit.
+func (p *prompt) caret(l *line, w, rows, at int, text string, sent bool, style *theme.Style) (more string) {
 	t := p.theme
 	label := 1 + width(p.label(w))
 	_, _, first := p.edit.window(w - 1 - label)
@@ -76,14 +91,16 @@ func (p *prompt) caret(l *line, w, at int, text string, sent bool, style *theme.
 	}
 	room := w - 1 - col - 2
 	if width(text) > room && col-l.w-2 > room {
-		text = cut(text, col-l.w-2, t.Mark.Cut)
+		text, more = p.broken(text, col-l.w-2, rows)
 		l.right(style, text, col-1).until(&t.Text, col).put(style, t.Mark.Caret)
-		return
+		return more
 	}
 	if col < l.w {
 		l.b, l.w = nil, 0
 	}
-	l.until(&t.Text, col).put(style, t.Mark.Caret+" "+cut(text, room, t.Mark.Cut))
+	text, more = p.broken(text, room, rows)
+	l.until(&t.Text, col).put(style, t.Mark.Caret+" "+text)
+	return more
 }
 
 // choices lists the ways to go on, as many as fit around the one that is in the line.

@@ -149,7 +149,14 @@ func (m *model) escape() {
 		}
 	}
 	if m.focus == atPrompt {
-		m.result.say(nil)
+		if m.prompt.offered {
+			m.prompt.set("")
+		}
+		if m.result.output != nil && !m.result.measured() {
+			m.result.say(m.running()) // the text stood in its place
+		} else {
+			m.result.say(nil)
+		}
 		m.prompt.choice, m.prompt.waiting = choice{}, nil
 		m.prompt.notice, m.prompt.refused = "", nil
 	}

@@ -308,8 +308,11 @@ func TestInterruptTakesOneCallAfterTheOther(t *testing.T) {
 	for range 2 {
 		m.Update(<-done)
 	}
-	if n := m.session.Journal().Totals(); n.Failed != 2 || n.Running != 0 {
-		t.Errorf("got %+v, want both cancelled", n)
+	if n := m.session.Journal().Totals(); n.Failed != 0 || n.Running != 0 {
+		t.Errorf("got %+v, want both cancelled, which is no failure", n)
+	}
+	if screen := text(m); strings.Count(screen, "! stopped") < 2 {
+		t.Errorf("want both stopped in\n%s", screen)
 	}
 }
 
@@ -341,6 +344,67 @@ func TestWrapKeepsFlagsWhole(t *testing.T) {
 	for _, row := range wrap("wait longer with --timeout 30s or --no-check", 20) {
 		if strings.HasSuffix(row, "-") || strings.HasPrefix(row, "timeout") {
 			t.Errorf("a flag was broken: %q", row)
+		}
+	}
+}
+
+// A line that was refused waits to be mended; typing begins another one instead of going behind it.
+func TestRefusedLine(t *testing.T) {
+	const wrong = "call exp {\"base\":2}"
+	for _, tc := range []struct {
+		name, want string
+		keys       []string
+	}{
+		{"typing begins anew", "top 1", []string{"top", " ", "1"}},
+		{"one more letter", "top", []string{"t", "o", "p"}},
+		{"a space goes on", wrong + " -", []string{" ", "-"}},
+		{"an arrow mends", wrong[:len(wrong)-1] + "x}", []string{"left", "x"}},
+		{"backspace mends", wrong[:len(wrong)-1], []string{"backspace"}},
+		{"end takes it up", wrong + "x", []string{"end", "x"}},
+		{"up recalls it", wrong + "x", []string{"t", "ctrl+u", "up", "x"}},
+		{"up takes it up", wrong + "x", []string{"up", "x"}},
+		{"esc drops it", "", []string{"esc"}},
+	} {
+		m := open(t, newSession(t), 80, 24, Config{Theme: looks("dark", false)})
+		enter(t, m, wrong)
+		if got := m.prompt.edit.String(); got != wrong {
+			t.Fatalf("the line became %q", got)
+		}
+		chosen, _ := m.prompt.view(80)
+		if !strings.Contains(text(m), "left mend the line") {
+			t.Errorf("nothing tells how to mend it:\n%s", text(m))
+		}
+		press(m, tc.keys...)
+		if got := m.prompt.edit.String(); got != tc.want {
+			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
+		}
+		if m.prompt.set(wrong); true {
+			if plain, _ := m.prompt.view(80); plain == chosen {
+				t.Errorf("it does not look chosen: %q", chosen)
+			}
+		}
+	}
+}
+
+// What cures a mistake is never cut: it goes on in a second row at 80 columns, and in Result where that is not enough.
+func TestCuresAreWhole(t *testing.T) {
+	for _, tc := range []struct{ line, cure string }{
+		{"peer fly 2", "it is one of kill, stop, start, pause, resume, slow, fail"},
+		{"peer kill 1 2 3 4", "usage: peer ACTION N [VALUE]"},
+		{"peer kill 9", "they count from 1 to 3: peers lists them"},
+		{"call fib 3 --zzz 3", "its flags are "},
+	} {
+		for _, size := range [][2]int{{80, 24}, {80, 12}, {60, 20}, {48, 20}} {
+			s, _ := crowd(t, &lab{states: []string{console.LabRunning, console.LabRunning, console.LabRunning}}, three())
+			m := open(t, s, size[0], size[1], Config{})
+			enter(t, m, tc.line)
+			got := strings.Join(strings.Fields(strings.NewReplacer("│", " ").Replace(text(m))), " ")
+			if want := m.prompt.refused.Hint; !strings.Contains(want, tc.cure) || !strings.Contains(got, want) {
+				t.Errorf("%v %s: %q is not on\n%s", size, tc.line, want, text(m))
+			}
+			if size[0] == 80 && m.result.output != nil {
+				t.Errorf("%v %s: two rows are enough:\n%s", size, tc.line, text(m))
+			}
 		}
 	}
 }

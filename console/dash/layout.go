@@ -88,6 +88,9 @@ func (v *view) offers(p place) bool {
 	return true
 }
 
+// quiet says whether Calls and Timing have nothing to tell while something else moves.
+func (v *view) quiet() bool { return v.live && !v.calls && v.pane != atCalls && v.pane != atTiming }
+
 // of says whether a frame carries them; the zero value is of none.
 func (t tabs) of(p place) bool { return t.in != atPrompt && t.in == p }
 
@@ -101,6 +104,9 @@ type view struct {
 	zoom   bool  // show the pane alone
 	tour   bool  // the tour wants a frame
 	text   bool  // the result is the text of a command, a table more often than not: it wants room
+	live   bool  // a bench is shown, or there are servers to watch and no call yet: what moves gets the room of Calls and Timing
+	calls  bool  // these have something to tell
+	idle   bool  // Result has nothing to tell, and no keyboard
 }
 
 // newLayout is pure: the same size and view give the same places.
@@ -165,8 +171,20 @@ func (l *layout) rows(v view) int {
 	return top
 }
 
+// hints is how many rows the hint may take: it covers the keys when what is wrong needs more than one.
+func (l *layout) hints() int {
+	if l.keys > 0 {
+		return 2
+	}
+	return 1
+}
+
 // divide puts calls and timing over the others.
 func (l *layout) divide(a rect, v view) {
+	if l.shape == wide && v.live {
+		l.enliven(a, v)
+		return
+	}
 	inner := a.h - 3
 	lower, left := (inner*46+50)/100, a.w*5/8
 	if l.shape == wide {
@@ -180,9 +198,12 @@ func (l *layout) divide(a rect, v view) {
 		l.three(below, v)
 		return
 	}
+	if v.quiet() {
+		l.frames[atCalls], l.frames[atTiming], below = rect{}, rect{}, a
+	}
 	l.tabs = tabs{v.lower, v.turns(atResult)}
 	l.frames[v.lower] = below
-	if v.tour && (v.lower == atResult || v.lower == atPeers) {
+	if v.tour && !v.text && (v.lower == atResult || v.lower == atPeers) {
 		at := max(a.w*38/100, 30)
 		if v.lower == atPeers {
 			at = a.w / 2 // a table wants more room than a number
@@ -208,8 +229,57 @@ func (l *layout) three(a rect, v view) {
 		l.tabs = tabs{atResult, append([]place{atResult}, from...)}
 	}
 	last := atLog
-	if v.tour && v.pane != atLog {
+	if v.tour && !v.text && v.pane != atLog {
 		last = atSide
 	}
 	l.frames[last] = rect{a.x + right, a.y, a.w - right, a.h}
+}
+
+// enliven puts what moves on top, beside each other: the servers, or what was asked for in their place, and Result with the bench. What has nothing to tell is left out.
+func (l *layout) enliven(a rect, v view) {
+	inner := a.h - 3
+	lower := inner * 2 / 5
+	above := rect{a.x, a.y, a.w, inner - lower + 2}
+	below := rect{a.x, a.y + inner - lower + 1, a.w, lower + 2}
+	from := slices.DeleteFunc([]place{atWire, atPeers, atServer}, func(p place) bool { return !v.offers(p) })
+	left := v.middle
+	if left == atWire && v.pane != atWire { // it shows a call
+		left = atPrompt
+		if v.many {
+			left = atPeers
+		}
+	}
+	switch {
+	case left == atPrompt:
+		l.frames[atResult], l.tabs = above, tabs{atResult, append([]place{atResult}, from...)}
+	case v.idle:
+		l.frames[left], l.tabs = above, tabs{left, append([]place{atResult}, from...)}
+	default:
+		half := a.w / 2
+		l.frames[left], l.tabs = rect{above.x, above.y, half + 1, above.h}, tabs{left, from}
+		l.frames[atResult] = rect{above.x + half, above.y, above.w - half, above.h}
+	}
+	l.below(below, v)
+}
+
+// below puts Calls, Timing and Log side by side, as far as they have something to tell, and the tour.
+func (l *layout) below(a rect, v view) {
+	var row []place
+	if !v.quiet() {
+		row = append(row, atCalls, atTiming)
+	}
+	if len(row) == 0 || !v.tour || v.pane == atLog {
+		row = append(row, atLog)
+	}
+	if v.tour && (len(row) < 3) {
+		row = append(row, atSide)
+	}
+	ends := map[int][]int{1: {100}, 2: {60, 100}, 3: {45, 72, 100}}[len(row)]
+	x := 0
+	for i, p := range row {
+		end := a.w * ends[i] / 100
+		l.frames[p] = rect{a.x + x, a.y, end - x + 1, a.h}
+		x = end
+	}
+	l.frames[row[len(row)-1]].w--
 }

@@ -8,8 +8,11 @@ func TestLayoutSweep(t *testing.T) {
 		for h := 0; h <= 70; h++ {
 			pane := atCalls + place((w+h)%5)
 			lower := max(pane, atResult)
-			for _, v := range []view{{pane: pane}, {pane: pane, tour: true}, {pane: pane, text: true}, {pane: pane, tour: true, text: true}, {pane: pane, zoom: true}, {pane: atCharts}} {
-				v.lower = lower
+			for _, v := range []view{{pane: pane}, {pane: pane, tour: true}, {pane: pane, text: true}, {pane: pane, tour: true, text: true}, {pane: pane, zoom: true}, {pane: atCharts},
+				{pane: pane, live: true}, {pane: pane, live: true, tour: true}, {pane: pane, live: true, calls: true, tour: true, many: true, middle: atPeers}, {pane: pane, live: true, many: true, middle: atPeers, idle: pane != atResult}} {
+				if v.lower = lower; pane == atWire {
+					v.middle = pane
+				}
 				checkLayout(t, newLayout(w, h, v), v)
 				if t.Failed() {
 					t.Fatalf("size %dx%d, view %+v", w, h, v)
@@ -68,7 +71,9 @@ func checkLayout(t *testing.T, l layout, v view) {
 // The panes fill their area: every cell between the hero and the prompt belongs to a frame.
 func TestLayoutLeavesNoHole(t *testing.T) {
 	for _, size := range [][2]int{{40, 10}, {79, 23}, {80, 24}, {120, 40}, {139, 41}, {140, 40}, {160, 48}, {200, 60}, {220, 70}} {
-		for _, v := range []view{{pane: atCalls, lower: atResult}, {pane: atWire, lower: atWire}, {pane: atResult, lower: atResult, tour: true}, {pane: atResult, lower: atResult, text: true}} {
+		for _, v := range []view{{pane: atCalls, lower: atResult}, {pane: atWire, lower: atWire}, {pane: atResult, lower: atResult, tour: true}, {pane: atResult, lower: atResult, text: true},
+			{pane: atResult, lower: atResult, live: true}, {pane: atResult, lower: atPeers, middle: atPeers, live: true, tour: true, many: true}, {pane: atWire, lower: atWire, live: true, tour: true, calls: true}, {pane: atLog, lower: atLog, live: true, tour: true, calls: true},
+			{pane: atResult, lower: atResult, middle: atServer, live: true, calls: true}} {
 			l := newLayout(size[0], size[1], v)
 			top := l.h
 			for _, r := range l.frames {

@@ -162,3 +162,14 @@ func wrap(s string, w int) []string {
 	s = ansi.Wrap(strings.ReplaceAll(s, "-", hyphen), w, "")
 	return strings.Split(strings.ReplaceAll(s, hyphen, "-"), "\n")
 }
+
+// fold breaks a text behind what fits into so many cells, between words where it can; more is what is left, "" for nothing.
+func fold(s string, w int) (first, more string) {
+	if width(s) <= w {
+		return s, ""
+	}
+	if rows := wrap(s, w); len(rows) > 0 {
+		first = rows[0]
+	}
+	return first, strings.TrimSpace(strings.TrimPrefix(s, first))
+}

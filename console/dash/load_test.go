@@ -34,7 +34,7 @@ func TestBenchOnScreen(t *testing.T) {
 		}
 		press(m, "ctrl+c")
 		m.Update(<-done)
-		for _, want := range []string{"! stopped  fib 10", "calls in 5 s", "0 running", "1 ok"} {
+		for _, want := range []string{"! stopped  fib 10", "/s over 5 s", "0 running", "1 ok"} {
 			if !strings.Contains(text(m), want) {
 				t.Errorf("stopped: %q is not on\n%s", want, text(m))
 			}

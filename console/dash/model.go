@@ -207,51 +207,6 @@ func (m *model) picked() int {
 	return m.calls.picked()
 }
 
-// arrange lays out the screen and loads what the panes show there.
-func (m *model) arrange() {
-	m.choose(m.picked())
-	text := m.result.output != nil && !(m.result.measured() && m.bench.Running && (m.stats.Servers > 1 || m.middle == atServer)) // what the servers do is worth more meanwhile
-	m.onBench = (m.bench.Running || m.result.measured()) && m.picked() == 0
-	if m.back != atPrompt && !text {
-		m.back, m.lower = atPrompt, m.back
-	}
-	many, middle := m.stats.Servers > 1, m.middle
-	if many && middle == atPrompt {
-		middle = atPeers
-	}
-	m.layout = newLayout(m.w, m.h, view{pane: m.pane(), lower: m.lower, middle: middle, zoom: m.zoom, tour: m.touring() && !text, text: text, many: many, ours: m.stats.Ours})
-	if m.layout.shape == tiny {
-		m.overlay = nil // it would hide the prompt
-		if m.focus != atPrompt {
-			m.give(atPrompt) // nothing else is there
-			m.choose(0)
-		}
-	}
-	r := m.layout.frames
-	m.calls.load(r[atCalls].inside().h)
-	m.timings.load(r[atTiming].inside(), m.picked(), m.layout.hero < 0)
-	m.charts.load(r[atCharts].inside())
-	m.result.facts = m.layout.shape != split || r[atSide].empty()
-	m.result.load(r[atResult].inside())
-	m.bytes.load(r[atWire].inside())
-	m.log.load(r[atLog].inside())
-	m.peers.load(r[atPeers].inside(), m.tour.waits())
-	m.server.load(r[atServer].inside())
-}
-
-// pane is the one that is shown where there is room for one.
-func (m *model) pane() place {
-	if m.focus != atPrompt {
-		return m.focus
-	}
-	return m.front
-}
-
-// touring says whether the tour still has its place: until a call is made after its last step.
-func (m *model) touring() bool {
-	return m.tour != nil && (!m.tour.finished() || m.last == m.over)
-}
-
 // do carries out the wish of a pane or an overlay.
 func (m *model) do(w wish) tea.Cmd {
 	switch w := w.(type) {
@@ -305,8 +260,10 @@ func (m *model) exec(line string) tea.Cmd {
 	ctx, cancel := context.WithCancel(m.ctx)
 	serial, desk := m.serial, newDesk(m.session.Journal().Note)
 	m.runs = append(m.runs, run{serial: serial, cancel: cancel, desk: desk})
-	columns := newLayout(m.w, m.h, view{pane: atResult, lower: atResult, text: true, zoom: m.zoom}).frames[atResult].w - 4 // borders, and a column beside each
-	return guarded(func() tea.Msg {                                                                                        // owned by the session, which ends it at the latest when it is closed
+	v := m.wanted(true, m.bench.Running)
+	v.pane, v.lower = atResult, atResult
+	columns := newLayout(m.w, m.h, v).frames[atResult].w - 4 // borders, and a column beside each
+	return guarded(func() tea.Msg {                          // owned by the session, which ends it at the latest when it is closed
 		r, err := m.session.ExecTalk(ctx, line, console.Talk{Line: desk.Line, Columns: columns}) // items are read from the journal
 		return doneMsg{serial, line, r, err}
 	})
@@ -341,6 +298,8 @@ func (m *model) finish(d doneMsg) tea.Cmd {
 		m.result.say(nil)
 	case d.result.Top != nil && d.err == nil:
 		m.watchServer(d.result.Top)
+	case d.result.Peers != nil && d.err == nil:
+		m.watchPeers()
 	case d.result.Bench != nil:
 		m.bench = *d.result.Bench
 		m.tell(&output{command: d.line, bench: true, err: failureOf(d.err)})
@@ -381,13 +340,15 @@ func (m *model) refuse(d doneMsg) {
 	e := asError(d.err)
 	here := e.Line != "" && strings.TrimSpace(e.Line) == d.line
 	mend := (here || e.Exit == console.ExitUsage || e.Exit == console.ExitType) && m.prompt.empty()
+	tell := func() { m.tell(&output{command: console.Hushed(d.line), err: e}) }
 	if !here || !mend {
-		m.tell(&output{command: console.Hushed(d.line), err: e})
+		tell()
 	}
 	if !mend {
 		return
 	}
 	m.prompt.set(d.line)
+	m.prompt.offered = true
 	shown := *e
 	if here {
 		lead := len(e.Line) - len(strings.TrimLeft(e.Line, " \t"))
@@ -396,4 +357,7 @@ func (m *model) refuse(d doneMsg) {
 		shown.Line, shown.At = "", 0
 	}
 	m.prompt.refused = &shown
+	if _, missing := m.prompt.hint(m.w, m.layout.hints(), ""); missing && here {
+		tell()
+	}
 }

@@ -20,9 +20,9 @@ const (
 
 // peerColumns are the columns of the table in a pane of some width; 0 is one that has no room.
 type peerColumns struct {
-	number, address, bar             int
-	latency, pending, ejected, calls bool
-	host                             string // stands above the addresses, which leave it out
+	number, address, bar                     int
+	latency, pending, ejected, calls, failed bool
+	host                                     string // stands above the addresses, which leave it out
 }
 
 // columns shares w cells: the state and the share always have theirs, a figure has it whole or not at all, and what is left is the bar's.
@@ -46,7 +46,7 @@ func (g *peers) columns(w int) peerColumns {
 		return c
 	}
 	room -= c.bar
-	for _, figure := range []*bool{&c.latency, &c.pending, &c.ejected, &c.calls} {
+	for _, figure := range []*bool{&c.latency, &c.pending, &c.ejected, &c.calls, &c.failed} {
 		if room < 2+durationWidth {
 			break
 		}
@@ -84,7 +84,7 @@ func (g *peers) View(w, h int) []string {
 	for i := g.top; i < len(g.list) && !p.full(); i++ {
 		p.add(g.row(&g.list[i], c, w))
 	}
-	chart := g.trail.chart(t, g.list, w, p.left()-noteLines)
+	chart := g.trail.chart(t, g.list, w, p.left()-max(noteLines, min(2*len(g.list)+1, h/3)))
 	room := p.left() - len(chart)
 	notes := g.notes(w, room)
 	if room > len(notes) && len(notes) > 0 {
@@ -102,7 +102,7 @@ func (g *peers) View(w, h int) []string {
 	return p.done()
 }
 
-// noteLines are those that a chart leaves for what is to be said of servers, and for air around it.
+// noteLines are those that a chart leaves at least for what is to be said of servers, and for air around it.
 const noteLines = 3
 
 func (g *peers) heads(c peerColumns) *line {
@@ -119,7 +119,7 @@ func (g *peers) heads(c peerColumns) *line {
 	for _, f := range []struct {
 		shown bool
 		name  string
-	}{{c.latency, "latency"}, {c.pending, "pending"}, {c.ejected, "ejected"}, {c.calls, "calls"}} {
+	}{{c.latency, "latency"}, {c.pending, "pending"}, {c.ejected, "ejected"}, {c.calls, "calls"}, {c.failed, "failed"}} {
 		if f.shown {
 			at += 2 + durationWidth
 			l.right(&t.Muted, f.name, at)
@@ -186,6 +186,11 @@ func (g *peers) figures(l *line, p *console.Peer, c peerColumns, at int) {
 	}
 	put(c.ejected, ejected, console.Count(int(p.Ejections)))
 	put(c.calls, &t.Muted, console.Count(int(p.Calls)))
+	failed := &t.Muted
+	if p.Failures > 0 {
+		failed = &t.Fail
+	}
+	put(c.failed, failed, console.Count(int(p.Failures)))
 }
 
 // quietZero has a count of nothing recede.

@@ -77,7 +77,10 @@ func (g *peers) Update(key string) wish {
 	case "x", "p":
 		return g.order(key)
 	case "enter":
-		return wishAsk("peers")
+		if len(g.list) == 0 {
+			return nil
+		}
+		return wishAsk("top " + strconv.Itoa(g.list[n].Number))
 	default:
 		return nil
 	}
@@ -106,6 +109,11 @@ func (g *peers) order(key string) wish {
 	return wishAsk(fmt.Sprintf("peer %s %d", what, p.Number))
 }
 
+// watchPeers shows the servers that `peers` was asked about, as they are from now on.
+func (m *model) watchPeers() {
+	m.reveal(atPeers)
+}
+
 // Click chooses the server of a row.
 func (g *peers) Click(y int) wish {
 	if n := g.top + y - 1; n >= 0 && n < len(g.list) && y > 0 {
@@ -127,7 +135,7 @@ func (g *peers) Keys() []key {
 		{"j k " + m.Up + " " + m.Down, "", "the server below, above"},
 		{"x", short("kill, start"), "kill it, start it again (demo --servers 3)"},
 		{"p", short("pause"), "pause it, let it run on (demo --servers 3)"},
-		{"enter", "all figures", "all figures as a table"},
+		{"enter", "how it is", "how the server is, as it says itself"},
 		{"f", "zoom", "zoom this pane"},
 		{"esc", "prompt", ""},
 	}

@@ -179,9 +179,10 @@ func TestPeersKeys(t *testing.T) {
 		t.Errorf("got\n%s", got)
 	}
 	settle(m, press(m, "enter"))
-	if got := text(m); !strings.Contains(got, "pending  calls  failed  wire") {
-		t.Errorf("enter does not show the table:\n%s", got)
+	if m.focus != atServer || m.server.seen.Number != 3 {
+		t.Errorf("enter shows server %d in pane %d:\n%s", m.server.seen.Number, m.focus, text(m))
 	}
+	m.server.close()
 	s, _ = crowd(t, nil, three())
 	m = open(t, s, 80, 24, Config{})
 	settle(m, press(m, "alt+6", "x"))
@@ -383,31 +384,58 @@ func TestTrail(t *testing.T) {
 
 func TestGoldenPeersTrail(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {160, 48}} {
-		list := three()
-		s, set := crowd(t, nil, list)
-		now := noon
-		m := open(t, s, size[0], size[1], Config{})
-		m.clock = func() time.Time { return now }
-		press(m, "alt+6", "f")
-		if size[0] == 160 {
-			press(m, "f", "esc")
-		}
-		for i := range 60 {
-			now = now.Add(time.Second)
-			next := three()
-			if i >= 25 && i < 45 {
-				next = secondDown()
+		synctest.Test(t, func(t *testing.T) { // the log goes by the real clock
+			list := three()
+			s, set := crowd(t, nil, list)
+			now := noon
+			m := open(t, s, size[0], size[1], Config{})
+			m.clock = func() time.Time { return now }
+			press(m, "alt+6", "f")
+			if size[0] == 160 {
+				press(m, "f", "esc")
 			}
-			for n := range next {
-				next[n].Calls = list[n].Calls + uint64(next[n].Share*100) + uint64((i*7+n*3)%5)
-				if !next[n].Usable() {
-					next[n].Calls = list[n].Calls
+			for i := range 60 {
+				time.Sleep(time.Second)
+				now = now.Add(time.Second)
+				next := three()
+				if i >= 25 && i < 45 {
+					next = secondDown()
 				}
+				for n := range next {
+					next[n].Calls = list[n].Calls + uint64(next[n].Share*100) + uint64((i*7+n*3)%5)
+					if !next[n].Usable() {
+						next[n].Calls = list[n].Calls
+					}
+				}
+				list = next
+				set(list)
+				m.Update(tickMsg{})
 			}
-			list = next
-			set(list)
-			m.Update(tickMsg{})
+			golden(t, fmt.Sprintf("peers-trail-%dx%d", size[0], size[1]), text(m))
+		})
+	}
+}
+
+// `peers` shows the pane, which lives, and the prompt keeps the keyboard; with a filter it is text.
+func TestPeersShowsThePane(t *testing.T) {
+	for _, size := range [][2]int{{40, 10}, {80, 24}, {160, 48}} {
+		s, set := crowd(t, nil, three())
+		m := open(t, s, size[0], size[1], Config{})
+		enter(t, m, "call fib 10")
+		press(m, "alt+7", "esc")
+		enter(t, m, "help")
+		enter(t, m, "peers")
+		if m.result.output != nil || m.focus != atPrompt || m.layout.frames[atPeers].empty() {
+			t.Fatalf("%v: it is not shown:\n%s", size, text(m))
 		}
-		golden(t, fmt.Sprintf("peers-trail-%dx%d", size[0], size[1]), text(m))
+		set(secondDown())
+		m.Update(tickMsg{})
+		if got := text(m); !strings.Contains(got, "○ down") {
+			t.Errorf("%v: it stands still:\n%s", size, got)
+		}
+		enter(t, m, "peers | length")
+		if got := text(m); m.result.output == nil || m.result.output.text != "3" {
+			t.Errorf("%v: with a filter:\n%s", size, got)
+		}
 	}
 }

@@ -74,7 +74,7 @@ func (v *timing) pairs(p *page, h int) {
 	}
 }
 
-// serverLine tells the server's own time to the nanosecond, that of the shown call or of the last one that has it, and how much of the call that was.
+// serverLine tells the server's own time, that of the shown call or of the last one that has it, and how much of the call that was.
 func (v *timing) serverLine(p *page) {
 	t := v.theme
 	l := (&line{}).put(&t.Text, " ").put(&t.Muted, v.field)
@@ -82,7 +82,7 @@ func (v *timing) serverLine(p *page) {
 		p.add(l.put(&t.Text, "  ").put(&t.Second, short(v.figures.ServerP50, t.ASCII)).put(&t.Muted, "  p50"))
 		return
 	}
-	l.put(&t.Text, "  ").put(&t.Second, nanos(v.costTime()))
+	l.put(&t.Text, "  ").put(&t.Second, cost(v.costTime(), t.ASCII))
 	number := "#" + strconv.Itoa(v.cost.Number)
 	for _, words := range []string{v.costShare() + " of " + number, v.costShare(), number} {
 		if words[0] != ' ' && l.w+2+width(words) < p.w {
@@ -127,12 +127,12 @@ func (v *timing) costTime() time.Duration {
 // named is a figure with its name.
 type named struct{ name, value string }
 
-// serverFigures are the range of the server's own time in whole nanoseconds; the median comes from a histogram and is shown as exact as that.
+// serverFigures are the range of the server's own time; the median comes from a histogram and is shown as exact as that.
 func (v *timing) serverFigures() []named {
 	tm := v.figures
 	return []named{
-		{"min", nanos(tm.ServerMin)},
-		{"max", nanos(tm.ServerMax)},
+		{"min", cost(tm.ServerMin, v.theme.ASCII)},
+		{"max", cost(tm.ServerMax, v.theme.ASCII)},
 		{"p50", short(tm.ServerP50, v.theme.ASCII)},
 	}
 }
@@ -171,7 +171,7 @@ func (v *timing) wideServer(p *page) {
 	t := v.theme
 	l := (&line{}).put(&t.Text, " ").put(&t.Muted, v.field)
 	if v.cost.Number > 0 {
-		l.put(&t.Muted, " #"+strconv.Itoa(v.cost.Number)+"  ").put(&t.Second, nanos(v.costTime()))
+		l.put(&t.Muted, " #"+strconv.Itoa(v.cost.Number)+"  ").put(&t.Second, cost(v.costTime(), t.ASCII))
 		if part := v.costShare(); part != " " {
 			l.put(&t.Muted, "  "+part)
 		}

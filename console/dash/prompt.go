@@ -6,6 +6,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/rpckids/rpckids/console"
+	"github.com/rpckids/rpckids/console/theme"
 )
 
 const checkCap = 64 << 10 // longer lines are not judged at each key
@@ -20,6 +21,7 @@ type prompt struct {
 	choice  choice
 	verdict console.Hint   // of the line as it stands
 	refused *console.Error // of the line that was entered; until the next key
+	offered bool           // the line was refused and stands there to be mended: typing begins another one, any other key takes it up
 	notice  string         // instead of all that; until the next key
 	waiting []string       // pasted lines that come up one by one; never run by themselves
 
@@ -54,7 +56,7 @@ func (p *prompt) sit(at *desk) {
 	if q.Refused != nil && p.empty() {
 		p.waiting = nil
 		p.set(q.Text)
-		p.refused = q.Refused
+		p.refused, p.offered = q.Refused, true
 	}
 	p.check()
 }
@@ -82,6 +84,10 @@ type choice struct {
 // key edits the line, walks the history or completes. It reports whether it knew the key.
 func (p *prompt) key(msg tea.KeyMsg) bool {
 	p.notice, p.refused = "", nil
+	if p.offered && begins(msg) {
+		p.set("")
+	}
+	p.offered = false
 	switch name := msg.String(); {
 	case msg.Paste:
 		p.paste(string(msg.Runes))
@@ -106,10 +112,15 @@ func (p *prompt) key(msg tea.KeyMsg) bool {
 	return true
 }
 
+// begins says whether a key begins a line of its own: a space goes on with the one that is there.
+func begins(msg tea.KeyMsg) bool {
+	return msg.Paste || msg.Type == tea.KeyRunes && !msg.Alt && len(msg.Runes) > 0 && msg.Runes[0] != ' '
+}
+
 // set puts a line into the prompt, ready to be edited.
 func (p *prompt) set(line string) {
 	p.edit.set(line)
-	p.past, p.choice, p.notice, p.refused = 0, choice{}, "", nil
+	p.past, p.choice, p.notice, p.refused, p.offered = 0, choice{}, "", nil, false
 	p.check()
 }
 
@@ -272,6 +283,9 @@ func (p *prompt) view(w int) (text string, cursor int) {
 	shown, cursor, _ := p.edit.window(w - 1 - l.w)
 	cursor += l.w
 	pg := newPage(w, 1)
+	if p.offered {
+		l.row = theme.Chosen
+	}
 	pg.add(l.put(&t.Text, shown))
 	return pg.done()[0], min(cursor, w-1)
 }

@@ -59,7 +59,7 @@ func (r *result) reason(p *page, err *console.Error, status bool) {
 		p.text(style, " "+s)
 	}
 	for i, s := range strings.Split(err.Caret(), "\n") { // the line that was typed, and the place below it
-		if s != "" {
+		if s != "" && p.h > 3 { // else the cure needs the room
 			p.text([]*theme.Style{&t.Muted, &t.Fail}[min(i, 1)], cut(s[1:], p.w-1, t.Mark.Cut))
 		}
 	}

@@ -214,7 +214,7 @@ func (r *result) Heading(w, h int) heading {
 	hd := heading{number: 3, name: "Result"}
 	switch {
 	case r.output != nil:
-		hd.right = cut(console.Printable(r.output.command), max(w/2, 8), r.theme.Mark.Cut)
+		hd.lead = console.Printable(r.output.command)
 	case r.done.Number > 0:
 		typ := r.done.ReplyType
 		if typ == "" || r.done.State == console.Failed { // an error's own type says nothing

@@ -318,7 +318,7 @@ func paneText(t *testing.T, m *model, w, h int) string {
 	lines := p.View(w, h)
 	hd := p.Heading(w, h)
 	checkScreen(t, strings.Join(lines, "\n"), w, h)
-	return ansi.Strip(strings.TrimSpace(hd.name+" "+hd.subject) + " | " + hd.right + "\n" + strings.Join(lines, "\n"))
+	return ansi.Strip(strings.TrimSpace(hd.name+" "+hd.subject) + " | " + hd.lead + hd.right + "\n" + strings.Join(lines, "\n"))
 }
 
 // BenchmarkReadLargeReply is what a key and its frame cost in a reply of a megabyte.

@@ -123,6 +123,9 @@ func (s *scene) markOf(e console.Entry) (sign string, mark, word *theme.Style) {
 	case console.Sent:
 		return t.Mark.Sent, &t.Muted, &t.Muted
 	case console.Failed:
+		if e.Stopped() { // by the user: nothing is wrong
+			return t.Mark.Late, &t.Warn, &t.Muted
+		}
 		return t.Mark.Fail, &t.Fail, &t.Fail
 	}
 	return s.spinner(), &t.Accent, &t.Muted

@@ -121,7 +121,8 @@ func (m *model) drawPrompt(screen []string) (x, y int) {
 	text, cursor := m.prompt.view(m.w)
 	screen[l.prompt] = text
 	if l.hint >= 0 {
-		screen[l.hint] = m.prompt.hint(m.w, m.idle())
+		lines, _ := m.prompt.hint(m.w, l.hints(), m.idle())
+		copy(screen[l.hint:], lines)
 	}
 	if p, ok := m.typist(); ok {
 		in := l.frames[m.focus].inside()
@@ -174,6 +175,9 @@ func (m *model) keys() []key {
 	keys := promptKeys
 	if m.prompt.desk != nil {
 		keys = askedKeys
+	}
+	if m.prompt.offered {
+		keys = append([]key{{"left", "mend the line", ""}, {"esc", "drop it", ""}}, keys...)
 	}
 	switch {
 	case m.bench.Running:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rpckids/rpckids/console"
+	"github.com/rpckids/rpckids/console/theme"
 )
 
 // server shows how the server is, as it says itself. It is asked once a second while the pane is shown, and not at all otherwise.
@@ -22,6 +23,7 @@ type server struct {
 	asked   time.Time    // when the last question was put
 	due     atomic.Int64 // when the next one is, in nanoseconds since 1970; 0: never, nobody looks
 	scale   scale
+	paint   *theme.Theme // what figures are drawn with: the theme, faded while they are old
 }
 
 // serverEvery is how often a server is asked.
@@ -100,13 +102,18 @@ func (m *model) watchServer(t *console.Top) {
 	if m.server.seen.At.IsZero() {
 		m.server.seen, m.server.target = *t, m.stats.Target
 	}
+	m.reveal(atServer)
+}
+
+// reveal shows a pane that lives in place of what stands there. The prompt keeps the keyboard if it has it.
+func (m *model) reveal(p place) {
 	if m.focus != atPrompt {
-		m.give(atServer)
+		m.give(p)
 		return
 	}
-	m.result.say(nil)
+	m.result.say(m.running())
 	m.back = atPrompt
-	m.front, m.lower, m.middle = atServer, atServer, atServer
+	m.front, m.lower, m.middle = p, p, p
 }
 
 func (g *server) Update(key string) wish {

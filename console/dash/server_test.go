@@ -154,12 +154,12 @@ func TestServerIsAskedWhileItIsSeen(t *testing.T) {
 			t.Error("the program is woken for nothing")
 		}
 		settle(m, press(m, "alt+7"))
-		b.stats.State = console.Reconnecting
+		b.become(func(st *console.Stats) { st.State = console.Reconnecting })
 		for range 5 {
 			aged(m)
 		}
 		want("while the server is looked for", 7)
-		b.stats.State, b.stats.Ours = console.Connected, false
+		b.become(func(st *console.Stats) { st.State, st.Ours = console.Connected, false })
 		for range 5 {
 			aged(m)
 		}
@@ -183,7 +183,7 @@ func TestServerWithoutAnswer(t *testing.T) {
 		if got := text(m); strings.Contains(got, "no answer") || !strings.Contains(got, "up 7 s") {
 			t.Errorf("got\n%s", got)
 		}
-		b.stats.State = console.Reconnecting
+		b.become(func(st *console.Stats) { st.State = console.Reconnecting })
 		for range 4 {
 			aged(m)
 		}
@@ -192,8 +192,8 @@ func TestServerWithoutAnswer(t *testing.T) {
 		}
 	})
 	for want, edit := range map[string]func(*fake){
-		"only an rpckids server tells how it is": func(b *fake) { b.stats.Ours = false },
-		"✗ who called":                           func(b *fake) { b.sick = &console.Error{Message: "who called", Hint: "say it"} },
+		"only an rpckids server tells how it is": func(b *fake) { b.become(func(st *console.Stats) { st.Ours = false }) },
+		"✗ who called":                           func(b *fake) { b.feel(console.Health{}, &console.Error{Message: "who called", Hint: "say it"}) },
 	} {
 		inBubble(t, func(t *testing.T) (*console.Session, *fake) {
 			s, b := ailing(t, console.Health{})
@@ -206,6 +206,53 @@ func TestServerWithoutAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Figures of a server that does not answer are marked as old, and nothing of them stands out; why it does not answer goes on in a second line.
+func TestServerFadesWhenItIsAway(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {160, 48}} {
+		inBubble(t, sound(strained(1)), size[0], size[1], Config{Theme: looks("dark", false)}, func(t *testing.T, m *model, b *fake) {
+			strike(m, "alt+7", "esc")
+			b.feel(strained(2), nil)
+			aged(m)
+			pane := func() string {
+				in := m.layout.frames[atServer].inside()
+				return strings.Join(m.server.View(in.w, in.h), "\n")
+			}
+			if got := pane(); !strings.Contains(got, "\x1b[1m") || strings.Contains(got, "what it said last") {
+				t.Errorf("%v: well:\n%s", size, got)
+			}
+			b.feel(console.Health{}, &console.Error{Message: strings.Repeat("connection lost, ", 5) + "the server was killed"})
+			for range 4 {
+				aged(m)
+			}
+			got := pane()
+			for _, loud := range []string{"\x1b[1m", strings.Split(m.theme.Warn.Render("x"), "x")[0], strings.Split(m.theme.Accent.Render("x"), "x")[0], strings.Split(m.theme.Fill.Render("x"), "x")[0]} {
+				if strings.Contains(got, loud) {
+					t.Errorf("%v: %q stands out of\n%s", size, loud, got)
+				}
+			}
+			if got = text(m); !strings.Contains(got, "what it said last, at ") || !strings.Contains(got, "server was killed") {
+				t.Errorf("%v: got\n%s", size, got)
+			}
+		})
+	}
+}
+
+// The chart holds the sample that stands beside it, also when there were only small ones before.
+func TestServerScaleHoldsTheSample(t *testing.T) {
+	inBubble(t, sound(strained(1)), 80, 24, Config{}, func(t *testing.T, m *model, b *fake) {
+		strike(m, "alt+7", "esc")
+		h := strained(1)
+		for _, calls := range []uint64{1, 1, 258_517} {
+			h.Calls += calls
+			b.feel(h, nil)
+			aged(m)
+		}
+		if got := text(m); !strings.Contains(got, "258 517 calls/s") || !strings.Contains(got, "0 – 500 000/s") {
+			t.Errorf("got\n%s", got)
+		}
+	})
 }
 
 // `top` shows the pane, and the prompt keeps the keyboard; text of a command takes its place, and gives it back.

@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -16,13 +17,19 @@ const (
 
 func (g *server) View(w, h int) []string {
 	p, t := newPage(w, h), g.theme
+	g.paint = t
+	if !g.seen.At.IsZero() && g.away() != "" {
+		g.paint = faded(t)
+	}
 	switch {
 	case g.stats.Target == "":
 		p.text(&t.Muted, " a server tells here how it is")
 		p.text(&t.Muted, " connect localhost:8888 connects to one")
 	case g.seen.At.IsZero() && g.seen.Err != nil:
-		p.add((&line{}).put(&t.Text, " ").put(&t.Fail, t.Mark.Fail+" ").put(&t.Text, cut(console.Printable(g.seen.Err.Message), w-4, t.Mark.Cut)))
-		p.text(&t.Muted, " "+cut(console.Printable(g.seen.Err.Hint), w-2, t.Mark.Cut))
+		g.trouble(p, t.Mark.Fail, console.Printable(g.seen.Err.Message), &t.Text)
+		for _, s := range wrap(console.Printable(g.seen.Err.Hint), w-4) {
+			p.text(&t.Muted, "   "+s)
+		}
 	case g.seen.At.IsZero() && !g.stats.Ours:
 		p.text(&t.Muted, " only an rpckids server tells how it is, and this one has not shown to be one")
 		p.text(&t.Muted, " status and peers tell what is seen from here")
@@ -36,11 +43,39 @@ func (g *server) View(w, h int) []string {
 	return p.done()
 }
 
-// head says how it is and since when, and whether the figures are old; more stands behind how long it runs.
-func (g *server) head(w int, more ...named) *line {
-	s, t := &g.seen, g.theme
+// faded is a theme in which nothing stands out: it draws what is no longer so.
+func faded(t *theme.Theme) *theme.Theme {
+	f := *t
+	f.Text, f.Strong, f.OK, f.Fail, f.Warn = t.Muted, t.Muted, t.Muted, t.Muted, t.Muted
+	f.Fill, f.Accent = t.Border, t.Border
+	return &f
+}
+
+// leastTrouble is how many lines a pane needs so that trouble may take more than one.
+const leastTrouble = 5
+
+// trouble says what is wrong, in two lines where there is room.
+func (g *server) trouble(p *page, sign, text string, style *theme.Style) {
+	t := g.theme
+	more := ""
+	if p.h >= leastTrouble {
+		text, more = fold(text, p.w-4)
+	}
+	p.add((&line{}).put(&t.Text, " ").put(&t.Fail, sign+" ").put(style, cut(text, p.w-4, t.Mark.Cut)))
+	if more != "" {
+		p.text(style, "   "+cut(more, p.w-4, t.Mark.Cut))
+	}
+}
+
+// head says how it is and since when, or that the figures below are old; more stands behind how long it runs.
+func (g *server) head(p *page, more ...named) {
+	s, t := &g.seen, g.paint
 	if why := g.away(); why != "" {
-		return (&line{}).put(&t.Text, " ").put(&t.Fail, t.Mark.Closed+" ").put(&t.Fail, cut(why, w-4, t.Mark.Cut))
+		g.trouble(p, t.Mark.Closed, why, &g.theme.Fail)
+		if p.h >= leastTrouble {
+			p.text(&t.Muted, " what it said last, at "+s.At.Format(time.TimeOnly)+":")
+		}
+		return
 	}
 	sign, mark, word := t.Mark.Connected, &t.OK, &t.Text
 	if s.Draining() {
@@ -55,10 +90,10 @@ func (g *server) head(w int, more ...named) *line {
 	if s.Heap > 0 {
 		items = append(items, named{"memory", console.Bytes(int(s.Heap))}, named{"goroutines", console.Count(int(s.Goroutines))})
 	}
-	if len(more) > 0 {
-		return g.put(l, w, items...) // what it is can be seen where there is room
+	if len(more) == 0 { // else what it is can be seen where there is room
+		items = append(items, named{"", strings.TrimSpace(s.Name + " " + s.Go)}, named{"", strings.Join(s.Protocols, " ")})
 	}
-	return g.put(l, w, append(items, named{"", strings.TrimSpace(s.Name + " " + s.Go)}, named{"", strings.Join(s.Protocols, " ")})...)
+	p.add(g.put(l, p.w, items...))
 }
 
 // away says that the figures are old, and why; "" while they are fresh. The address is in sight already.
@@ -80,7 +115,7 @@ func (g *server) away() string {
 
 // put adds pairs of a label and a figure, those that fit.
 func (g *server) put(l *line, w int, items ...named) *line {
-	t := g.theme
+	t := g.paint
 	for _, it := range items {
 		label := it.name
 		if label != "" {
@@ -100,8 +135,8 @@ func (g *server) put(l *line, w int, items ...named) *line {
 
 // brief has a line for each kind of figure, the most important first, and a chart where there is room.
 func (g *server) brief(p *page) {
-	s, t := &g.seen, g.theme
-	p.add(g.head(p.w, append([]named{{"connections", console.Count(s.Connections)}}, g.kinds()...)...))
+	s, t := &g.seen, g.paint
+	g.head(p, append([]named{{"connections", console.Count(s.Connections)}}, g.kinds()...)...)
 	l := (&line{}).put(&t.Text, " ").put(&t.Strong, s.RateText(s.Rates.Calls)).put(&t.Muted, " calls/s")
 	for _, f := range []struct {
 		word  string
@@ -131,9 +166,9 @@ func (g *server) brief(p *page) {
 // failing is the style of calls that fail: refusals alone are no fault of the server.
 func (g *server) failing() *theme.Style {
 	if g.seen.Rates.Failed > g.seen.Rates.Refused {
-		return &g.theme.Fail
+		return &g.paint.Fail
 	}
-	return &g.theme.Warn
+	return &g.paint.Warn
 }
 
 // loud is the style of a figure that means something, unless there is nothing of it.
@@ -146,7 +181,7 @@ func loud(t *theme.Theme, on bool, style *theme.Style) *theme.Style {
 
 // share writes how many there are of how many, with a bar of so many cells where there is room.
 func (g *server) share(l *line, label string, n, of, bar int) {
-	t := g.theme
+	t := g.paint
 	l.put(&t.Muted, label+" ").put(&t.Text, console.Count(n))
 	if of > 0 {
 		l.put(&t.Muted, " of "+console.Count(of))
@@ -159,7 +194,7 @@ func (g *server) bar(l *line, n, of, cells int) {
 	if cells < 4 || of < 1 {
 		return
 	}
-	t := g.theme
+	t := g.paint
 	part := min(float64(n)/float64(of), 1)
 	style := &t.Fill
 	if part >= 0.95 {
@@ -177,7 +212,7 @@ func (g *server) bar(l *line, n, of, cells int) {
 
 // reasonLine is why it refused, in one line.
 func (g *server) reasonLine(w int) *line {
-	s, t := &g.seen, g.theme
+	s, t := &g.seen, g.paint
 	l := (&line{}).put(&t.Text, " ").put(&t.Muted, "refused ").put(loud(t, s.Rates.Refused > 0, &t.Warn), console.Count(int(s.Refused)))
 	for i := range s.Reasons {
 		r := &s.Reasons[i]
@@ -208,14 +243,14 @@ const (
 
 // table has a row for each figure.
 func (g *server) table(p *page) {
-	s, t := &g.seen, g.theme
+	s, t := &g.seen, g.paint
 	airy := p.h >= 20
 	gap := func() {
 		if airy {
 			p.gap()
 		}
 	}
-	p.add(g.head(p.w))
+	g.head(p)
 	gap()
 	row := func(label, value string, style *theme.Style) *line {
 		return (&line{}).put(&t.Text, " ").put(&t.Muted, label).right(style, value, serverFirst)
@@ -244,7 +279,7 @@ func (g *server) table(p *page) {
 
 // counts are what it did in a second, and in all.
 func (g *server) counts(p *page) {
-	s, t := &g.seen, g.theme
+	s, t := &g.seen, g.paint
 	p.add((&line{}).right(&t.Muted, "per second", serverFirst).right(&t.Muted, "in all", serverSecond))
 	row := func(label, rate string, rateStyle *theme.Style, all string) {
 		p.add((&line{}).put(&t.Text, " ").put(&t.Muted, label).right(rateStyle, rate, serverFirst).right(&t.Text, all, serverSecond))
@@ -264,7 +299,7 @@ func (g *server) counts(p *page) {
 
 // reasons are why it refused, one a row in at most so many.
 func (g *server) reasons(p *page, rows int) {
-	s, t := &g.seen, g.theme
+	s, t := &g.seen, g.paint
 	for i := range s.Reasons[:min(len(s.Reasons), max(rows, 0))] {
 		r := &s.Reasons[i]
 		l := (&line{}).right(loud(t, r.Rate > 0, &t.Warn), s.RateText(r.Rate), serverFirst).right(&t.Text, console.Count(int(r.Count)), serverSecond).put(&t.Text, "  ")
@@ -279,7 +314,7 @@ func (g *server) reasons(p *page, rows int) {
 
 // chart draws the calls in a second in what is left of the page, in at most so many rows besides its title.
 func (g *server) chart(p *page, most int) {
-	s, t := &g.seen, g.theme
+	s, t := &g.seen, g.paint
 	rows := min(p.left()-1, most)
 	if rows < 1 || p.w < 24 || len(s.Paces) == 0 {
 		return
@@ -288,8 +323,7 @@ func (g *server) chart(p *page, most int) {
 	for _, v := range s.Paces {
 		all = append(all, int64(v+0.5))
 	}
-	need := typical(all[max(len(all)-(p.w-2), 0):])
-	g.scale.fit("calls of "+s.Server, max(need, 1), g.now)
+	g.scale.fit("calls of "+s.Server, max(slices.Max(all[max(len(all)-(p.w-2), 0):]), 1), g.now)
 	for p.left() > rows+1 {
 		p.gap() // it stands at the bottom, wherever the rest ends
 	}

@@ -66,7 +66,7 @@ func (r *trail) add(list []console.Peer, now time.Time) {
 func (r *trail) chart(t *theme.Theme, list []console.Peer, w, h int) []*line {
 	rows := 0
 	if len(list) > 1 {
-		rows = min((h-1)/len(list), 3)
+		rows = min((h-1)/len(list), 5)
 	}
 	at := 1 + len(strconv.Itoa(list[len(list)-1].Number)) + 1
 	if rows < 1 || w < at+20 {
@@ -80,7 +80,10 @@ func (r *trail) chart(t *theme.Theme, list []console.Peer, w, h int) []*line {
 			}
 		}
 	}
-	need := typical(all)
+	need := int64(0)
+	for _, n := range all {
+		need = max(need, n)
+	}
 	if need == 0 {
 		return nil
 	}

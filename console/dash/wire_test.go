@@ -141,9 +141,11 @@ func TestLogTells(t *testing.T) {
 	enter(t, m, "call fail 1")
 	enter(t, m, "cal fib")
 	m.Update(tickMsg{})
-	f.stats.State, f.stats.LastError, f.stats.Since = console.Reconnecting, "peer \x1b[31mwent away", noon.Add(time.Minute)
+	f.become(func(st *console.Stats) {
+		st.State, st.LastError, st.Since = console.Reconnecting, "peer \x1b[31mwent away", noon.Add(time.Minute)
+	})
 	m.Update(tickMsg{})
-	f.stats.State, f.stats.Reconnects, f.stats.Protocol = console.Connected, 1, "v2"
+	f.become(func(st *console.Stats) { st.State, st.Reconnects, st.Protocol = console.Connected, 1, "v2" })
 	m.Update(tickMsg{})
 	m.Update(tickMsg{})
 	press(m, "alt+5", "f")

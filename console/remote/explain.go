@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/rpckids/rpckids/console"
 	"github.com/rpckids/rpckids/rpcclient"
@@ -16,16 +18,41 @@ func (b *backend) explain(ctx context.Context, err error) *console.Error {
 	if e, ok := errors.AsType[*console.Error](err); ok {
 		return e
 	}
-	told := explain(err)
+	told := trusting(b.ca, explain(err))
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		told.Exit, told.Code = console.ExitInterrupted, ""
 	case errors.Is(err, rpcclient.ErrNoStreams) && b.protocol == "v1":
 		told.Hint = "this connection may only speak v1: connect with --proto auto"
-	case b.protocol == "v2" && told.Exit == console.ExitConnection && b.client.Stats().Received == 0:
+	case b.protocol == "v2" && told.Exit == console.ExitConnection && b.client.Stats().Received == 0 && (wordless(err) || !errors.Is(err, rpcclient.ErrConnectionLost)):
 		told.Hint = "nothing has come over v2 yet: --proto auto tries v1 first"
 	}
+	return b.unwelcome(told, err)
+}
+
+// full is what lies behind a connection that is closed as soon as it is there.
+const full = "the server closed the connection before its first reply; it may be full (--max-conns, --max-conns-per-addr)"
+
+// unwelcome is an error of a connection over which nothing has ever come. A server that has no room closes without a word, whatever it is asked and whatever it speaks.
+func (b *backend) unwelcome(told *console.Error, err error) *console.Error {
+	s := b.client.Stats()
+	if s.Received > 0 {
+		return told
+	}
+	switch begunV2 := b.protocol == "v2" || b.token; {
+	case errors.Is(err, rpcclient.ErrConnectionLost) && (wordless(err) || !begunV2 && hungUp(err)):
+		told.Likely = full
+	case errors.Is(err, rpcclient.ErrNoStreams) && s.State != rpcclient.Connected: // it was asked whether it speaks v2, and closed that connection and the other one
+		return &console.Error{Exit: console.ExitConnection, Message: "connection lost: the server closed it", Likely: full, Hint: "the next call connects again", Cause: err}
+	}
 	return told
+}
+
+// wordless says whether the server has ended a connection of version 2 without answering its first words.
+func wordless(err error) bool { return strings.Contains(err.Error(), "may not speak v2") }
+
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // explain turns an error of rpcclient into what a user is told.
@@ -87,6 +114,9 @@ func cure(e *rpcclient.Error) (exit console.Exit, hint string) {
 	}
 	switch e.Kind {
 	case rpcclient.ErrConfig:
+		if strings.Contains(e.Message, "token") {
+			return console.ExitUsage, "the token is what --token says, else RPCKIDS_TOKEN"
+		}
 		return console.ExitUsage, "help connect lists its flags"
 	case rpcclient.ErrTarget:
 		return console.ExitUsage, "as in localhost:8888, :8888, [::1]:8888, a:1,b:2, unix:///path, dns:///name:8888, etcd:///name"
@@ -154,6 +184,9 @@ func serverCure(e *rpcclient.Error) (exit console.Exit, hint string) {
 	case rpcclient.DeadlineExceeded:
 		return console.ExitDeadline, "wait longer with --timeout 30s, or set timeout 30s"
 	case rpcclient.ResourceExhausted, rpcclient.Unavailable:
+		if e.RetryAfter > 0 {
+			return console.ExitServer, "the server is busy: try again in " + e.RetryAfter.String()
+		}
 		return console.ExitServer, "the server is busy: try again in a moment"
 	case rpcclient.NotFound, rpcclient.Unimplemented:
 		return console.ExitServer, "services lists what is known here"

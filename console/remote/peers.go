@@ -22,7 +22,7 @@ func (b *backend) Peers() []console.Peer {
 	list := b.client.Peers()
 	peers := make([]console.Peer, len(list))
 	for i, p := range list {
-		peers[i] = console.Peer{Address: p.Address, State: peerStates[p.State], Protocol: p.Protocol, Conns: p.Conns, Pending: p.Pending, Calls: p.Calls,
+		peers[i] = console.Peer{Address: p.Address, ServerName: p.ServerName, LostAt: p.LostAt, State: peerStates[p.State], Protocol: p.Protocol, Conns: p.Conns, Pending: p.Pending, Calls: p.Calls,
 			Failures: p.Failures, Ejections: p.Ejections, Latency: p.Latency, Share: p.Share, Back: p.Back}
 		if p.LastError != nil {
 			peers[i].LastError = because(p.LastError, p.Address)

@@ -22,11 +22,18 @@ func Dialer(base rpcclient.Config) console.Dialer {
 		if err != nil {
 			return nil, err
 		}
+		if config.Token != "" && config.Protocol == rpcclient.V1 {
+			return nil, &console.Error{Exit: console.ExitUsage, Message: "version 1 carries no token",
+				Hint: "--proto auto, or a client certificate with --cert and --key in place of --token and RPCKIDS_TOKEN"}
+		}
+		if config.TLS != nil {
+			config.TLS.ServerName = o.ServerName
+		}
 		client, err := rpcclient.Dial(ctx, target, &config)
 		if err != nil {
-			return nil, explain(err)
+			return nil, trusting(o.Security.CA, explain(err))
 		}
-		return &backend{client, o.Protocol, as, config.Token != ""}, nil
+		return &backend{client, o.Protocol, as, o.Security.CA, config.Token != ""}, nil
 	}
 }
 
@@ -38,6 +45,7 @@ type backend struct {
 	client   *rpcclient.Client
 	protocol string // as it was asked for
 	as       string // the name in the client certificate, or ""
+	ca       string // the file with the authorities that are trusted; "" for the system's
 	token    bool   // one is sent
 }
 
@@ -109,6 +117,7 @@ func (b *backend) Stats() console.Stats {
 		Received:   s.Received,
 		Dropped:    s.Dropped.Total(),
 		Reconnects: s.Reconnects,
+		Retries:    s.Retries + s.Hedges,
 	}
 	b.servers(&c, s)
 	if s.LastError != nil {

@@ -98,6 +98,20 @@ func TestOneCause(t *testing.T) {
 	}
 }
 
+// A server that is busy says how long that takes.
+func TestBusyCure(t *testing.T) {
+	for wait, want := range map[time.Duration]string{
+		0:                      "the server is busy: try again in a moment",
+		250 * time.Millisecond: "the server is busy: try again in 250ms",
+		10 * time.Second:       "the server is busy: try again in 10s",
+	} {
+		e := &rpcclient.Error{Status: rpcclient.Status{Code: rpcclient.ResourceExhausted, RetryAfter: wait}, Kind: rpcclient.ErrServer}
+		if exit, hint := cure(e); exit != console.ExitServer || hint != want {
+			t.Errorf("%v: got %d %s", wait, exit, hint)
+		}
+	}
+}
+
 // An etcd that is not there wants another cure than one that does not know the name.
 func TestEtcdCure(t *testing.T) {
 	for _, tt := range []struct{ server, message, want string }{

@@ -79,6 +79,15 @@ var cures = map[rpcclient.TLSProblem]string{
 	rpcclient.OtherTLS:          "the server's log says more",
 }
 
+// trusting is an error of a connection that trusts the authorities in the file ca. Where they are not those who signed the server's certificate, it says so: their names may be
+// the same.
+func trusting(ca string, told *console.Error) *console.Error {
+	if why, ok := errors.AsType[*rpcclient.TLSError](told); ok && why.Problem == rpcclient.UnknownAuthority && ca != "" {
+		told.Hint = "it is not signed by what --ca " + console.Printable(ca) + " holds: take the authority that this server's certificate was made with"
+	}
+	return told
+}
+
 // tlsCure is the cure for an error that is about TLS.
 func tlsCure(e *rpcclient.Error) (exit console.Exit, hint string, ok bool) {
 	why, ok := errors.AsType[*rpcclient.TLSError](e)

@@ -69,7 +69,10 @@ func TestMistakesAreTold(t *testing.T) {
 		exit         console.Exit
 		cause, cures string
 	}{
-		{"unknown CA", rpcserver.Config{TLS: server(other.Server(t, nil))}, trust, console.ExitConnect, "is not trusted here", "--ca FILE"},
+		{"unknown CA", rpcserver.Config{TLS: server(other.Server(t, nil))}, trust, console.ExitConnect, "is not trusted here", "it is not signed by what --ca " + in("ca") + " holds"},
+		{"another CA of the same name", rpcserver.Config{TLS: server(certs.New(t, "ours").Server(t, nil))}, trust, console.ExitConnect, "is not trusted here", "it is not signed by what --ca " + in("ca") + " holds"},
+		{"no CA", rpcserver.Config{TLS: server(ca.Server(t, nil))}, console.Security{TLS: true}, console.ExitConnect, "is not trusted here", "trust who signed it with --ca FILE"},
+		{"a token with a line's end", rpcserver.Config{Auth: auth}, console.Security{Token: "s3cret\n", TokenPlain: true}, console.ExitUsage, "has a line end come along?", "RPCKIDS_TOKEN"},
 		{"expired", rpcserver.Config{TLS: server(ca.Server(t, past))}, trust, console.ExitConnect, "the server's certificate expired at ", "a new certificate"},
 		{"not yet", rpcserver.Config{TLS: server(ca.Server(t, future))}, trust, console.ExitConnect, "the server's certificate is not valid before ", "clock"},
 		{"wrong name", rpcserver.Config{TLS: server(ca.Server(t, func(c *x509.Certificate) { c.IPAddresses = nil }))}, trust, console.ExitConnect, "is for localhost, not for 127.0.0.1", "connect by a name"},
@@ -92,6 +95,8 @@ func TestMistakesAreTold(t *testing.T) {
 			told(t, err, test.exit, test.cause, test.cures)
 		})
 	}
+	_, err = Dial(t.Context(), serving(t, &rpcserver.Config{Auth: auth}), console.DialOptions{Protocol: "v1", Security: console.Security{Token: "s3cret", TokenPlain: true}})
+	told(t, err, console.ExitUsage, "version 1 carries no token", "--proto auto")
 	for _, test := range []struct {
 		name   string
 		server rpcserver.Config

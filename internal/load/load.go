@@ -21,6 +21,8 @@ type Config struct {
 
 	// Code names a failure, so that failures can be counted by their names; nil: all are called "failed". It is called at once by several workers.
 	Code func(error) string
+
+	Begin func() // called before the first call that counts, when those of the warm-up have ended; nil: nobody wants to know
 }
 
 // The limits of a Config.
@@ -73,6 +75,9 @@ func (l *Load) Run(ctx context.Context) Report {
 		warm := l.cfg
 		warm.Calls, warm.Duration = 0, l.cfg.Warmup
 		l.begin(0, warm).run(ctx, l.sleep)
+	}
+	if l.cfg.Begin != nil {
+		l.cfg.Begin()
 	}
 	p := l.begin(1, l.cfg)
 	before, _ := cpuTime()

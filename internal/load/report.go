@@ -100,6 +100,22 @@ func (l *Load) Latency() Latencies {
 	return all
 }
 
+// Failures are those of a run that may be going on, by code; never nil.
+func (l *Load) Failures() map[string]Failure {
+	all := map[string]Failure{}
+	p := l.now.Load()
+	if p == nil {
+		return all
+	}
+	for i := range p.shards {
+		s := &p.shards[i]
+		s.mu.Lock()
+		s.sumInto(all)
+		s.mu.Unlock()
+	}
+	return all
+}
+
 // report is called when the workers have ended.
 func (p *pass) report() Report {
 	r := Report{Failures: map[string]Failure{}, Elapsed: p.elapsed, Latency: newLatencies(), Unmade: p.unmade, Abandoned: int(p.abandoned.Load())}
@@ -113,13 +129,7 @@ func (p *pass) report() Report {
 			r.Corrected.merge(&s.corrected)
 		}
 		r.Failed += s.fails
-		for code, f := range s.failures {
-			if so, ok := r.Failures[code]; ok {
-				r.Failures[code] = Failure{so.Count + f.Count, so.First}
-			} else {
-				r.Failures[code] = *f
-			}
-		}
+		s.sumInto(r.Failures)
 	}
 	r.Calls = r.Latency.Count() + r.Failed
 	return r

@@ -50,3 +50,15 @@ func (s *shard) failed(code string, err error) {
 	f.Count++
 	s.mu.Unlock()
 }
+
+// sumInto adds the failures, by code, to those of other shards. Whoever calls it holds the lock, or is alone.
+func (s *shard) sumInto(all map[string]Failure) {
+	for code, f := range s.failures {
+		so, ok := all[code]
+		if !ok {
+			so.First = f.First
+		}
+		so.Count += f.Count
+		all[code] = so
+	}
+}
