@@ -218,15 +218,16 @@ func (g *gauge) paces(now reading) []float64 {
 	if g.step == 0 {
 		g.step, g.ticks = 1, 1
 	}
-	if g.ticks == g.step {
+	last, enough := len(g.sums)-1, int64(g.step)*int64(benchTick)/2 // a tick that was late is followed by one that is too short to say anything
+	if last < 0 || g.ticks >= g.step && g.times[last] >= enough {
 		g.sums, g.times, g.ticks = append(g.sums, 0), append(g.times, 0), 0
+		last++
 	}
-	last := len(g.sums) - 1
 	g.sums[last] += now.good - g.done
 	g.times[last] += int64(now.at - g.at)
 	g.ticks++
 	g.done, g.at = now.good, now.at
-	if len(g.sums) == pacesKeep && g.ticks == g.step {
+	if len(g.sums) == pacesKeep && g.ticks >= g.step {
 		for i := range pacesKeep / 2 {
 			g.sums[i], g.times[i] = g.sums[2*i]+g.sums[2*i+1], g.times[2*i]+g.times[2*i+1]
 		}
@@ -235,7 +236,7 @@ func (g *gauge) paces(now reading) []float64 {
 	}
 	all := make([]float64, 0, len(g.sums))
 	for i, n := range g.sums {
-		if g.times[i] > 0 {
+		if g.times[i] >= enough || i == 0 && g.times[i] > 0 {
 			all = append(all, float64(n)/time.Duration(g.times[i]).Seconds())
 		}
 	}

@@ -376,6 +376,19 @@ func TestGauge(t *testing.T) {
 	}
 }
 
+// A tick that comes right after one that was late holds calls of no time, and is no pace of its own.
+func TestGaugeAfterALateTick(t *testing.T) {
+	g := gauge{base: Bench{Limits: BenchLimits{Duration: time.Hour}}}
+	for i, at := range []time.Duration{0, 10, 20, 45, 46, 50, 60, 70} { // in tenths of a tick
+		b := g.next(load.Progress{Elapsed: at * benchTick / 10, Calls: []int{0, 10, 20, 22, 46, 50, 60, 70}[i]}, func() load.Latencies { return load.Latencies{} })
+		for _, pace := range b.Paces {
+			if pace > 6*10/benchTick.Seconds() { // what was made up for in half a tick is one
+				t.Errorf("reading %d: a pace of %v/s, where the calls are %v/s", i, pace, 10/benchTick.Seconds())
+			}
+		}
+	}
+}
+
 // The help fits a terminal, and no flag is broken in two.
 func TestBenchHelp(t *testing.T) {
 	s := NewSession(Config{})
