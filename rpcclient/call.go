@@ -37,7 +37,7 @@ type call struct {
 	member     *balance.Member   // that hears how the attempt goes, or nil
 	settled    bool              // and has heard that how long it takes is not its affair
 	patience   time.Duration     // of a race
-	bare       bool              // the server has no version 2: the metadata stays behind
+	bare       *server           // that one has no version 2: the metadata stays behind
 	inLine     bool              // given up while it waited for room on the connection
 	onEnd      func()            // the caller's, to be called once
 	talk       talk              // what happens on its stream, if it is one
@@ -49,6 +49,7 @@ type call struct {
 	// unless said otherwise.
 	place       place
 	mark        wire.Mark
+	deadline    time.Time // of this attempt; zero: none
 	counter     uint32
 	id          []byte
 	first, last uint64 // where in the connection's stream of bytes its frame lies

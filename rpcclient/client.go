@@ -130,7 +130,10 @@ func (c *Client) exchange(ctx context.Context, k *call, payload any) error {
 func (c *Client) attempt(ctx context.Context, k *call, s *server, cn conn) (err error) {
 	if k.talk == nil {
 		if !s.gate.enter() {
-			if cn, err = s.inTurn(ctx, k); err != nil {
+			s.member.Begin() // who is in line is pending, too
+			cn, err = s.inTurn(ctx, k)
+			s.member.End(c.now(), 0, balance.Void)
+			if err != nil {
 				return err
 			}
 		}
@@ -180,6 +183,7 @@ func (s *server) inTurn(ctx context.Context, k *call) (conn, error) {
 		return nil, s.full(ctx)
 	}
 	if cn := s.suited(k); cn != nil {
+		k.waited()
 		return cn, nil
 	}
 	s.gate.leave()
@@ -207,16 +211,16 @@ func (c *Client) hand(ctx context.Context, k *call, s *server, cn conn) error {
 
 // route returns the server and the connection for an attempt.
 func (c *Client) route(ctx context.Context, k *call) (s *server, cn conn, err error) {
-	k.bare = false
-	special := k.isSpecial()
+	k.bare = nil
 	if s = c.fleet.only.Load(); s != nil {
-		if cn = s.ready(); cn != nil && (!special || cn.version() == protocolV2) {
+		if cn = s.ready(); cn != nil && (!k.isSpecial(s) || cn.version() == protocolV2) {
 			return s, cn, nil
 		}
 	}
 	for range maxMoves {
-		special = k.isSpecial()
-		if s = c.fleet.pick(k); s == nil || s.open.Load() == nil && (c.fleet.several() || !special) {
+		s = c.fleet.pick(k)
+		special := k.isSpecial(s)
+		if s == nil || s.open.Load() == nil && (c.fleet.several() || !special) {
 			if s, cn, err = c.fleet.reach(ctx); err == error(errMoved) {
 				k.moves++
 				continue
@@ -243,10 +247,13 @@ func (c *Client) route(ctx context.Context, k *call) (s *server, cn conn, err er
 	return nil, nil, err
 }
 
-// isSpecial reports whether not every connection will do for k.
-func (k *call) isSpecial() bool {
-	return k.talk != nil || k.codec == wire.CodecRaw || strings.HasPrefix(k.typ, "!") || k.laden()
+// isSpecial reports whether not every connection to s will do for k.
+func (k *call) isSpecial(s *server) bool {
+	return k.talk != nil || k.codec == wire.CodecRaw || strings.HasPrefix(k.typ, "!") || k.wantsV2(s)
 }
+
+// wantsV2 reports whether k has metadata that is to go to s.
+func (k *call) wantsV2(s *server) bool { return k.laden() && (s == nil || k.bare != s) }
 
 // conn returns the connection for an attempt.
 func (s *server) conn(ctx context.Context, k *call) (conn, error) {
@@ -255,10 +262,14 @@ func (s *server) conn(ctx context.Context, k *call) (conn, error) {
 		return notNil(s.v2(ctx, "streams"))
 	case k.codec == wire.CodecRaw:
 		return notNil(s.v2(ctx, "raw payloads"))
-	case k.laden():
+	case k.wantsV2(s):
+		if s.isPlain() && !k.guarded() {
+			k.bare = s
+			break
+		}
 		cn, err := s.v2(ctx, "metadata")
-		if isKind(err, ErrNoStreams) && !k.guarded() { // then without: the next try looks for any connection
-			k.bare = true
+		if err != nil && !k.guarded() && (isKind(err, ErrNoStreams) || isKind(err, ErrConnect) && s.live() != nil) {
+			k.bare = s // then without: the next try looks for any connection
 			return nil, errMoved
 		}
 		return notNil(cn, err)
@@ -271,6 +282,13 @@ func (s *server) conn(ctx context.Context, k *call) (conn, error) {
 	return nil, errMoved // it has ended since
 }
 
+// isPlain reports whether the replies on the connection that is there have shown that
+// the server knows nothing but version 1. Nobody needs to ask it then.
+func (s *server) isPlain() bool {
+	cn, ok := s.live().(*v1Conn)
+	return ok && cn.tellsOf() == 1
+}
+
 // notNil makes sure that with an error there is no conn that holds nil.
 func notNil(cn *v2Conn, err error) (conn, error) {
 	if err != nil {
@@ -279,10 +297,19 @@ func notNil(cn *v2Conn, err error) (conn, error) {
 	return cn, nil
 }
 
+// waited brings what the server is told of the time that is left up to date, where
+// k had to wait for its turn.
+func (k *call) waited() {
+	if !k.deadline.IsZero() {
+		k.mark.Timeout = max(time.Until(k.deadline), 1)
+	}
+}
+
 // prepare sets what the request id says about this attempt, or what OPEN says.
 func (k *call) prepare(ctx context.Context, cfg *Config) error {
 	k.mark.Idempotent, k.mark.OneWay = k.idempotent && !k.oneWay, k.oneWay
-	if deadline, ok := ctx.Deadline(); ok {
+	deadline, ok := ctx.Deadline()
+	if k.deadline = deadline; ok {
 		if k.mark.Timeout = time.Until(deadline); k.mark.Timeout <= 0 {
 			return fail(ErrContext, DeadlineExceeded, context.DeadlineExceeded, "the deadline passed before anything was sent")
 		}

@@ -143,9 +143,14 @@ func (c *Config) withDefaults() Config {
 	d.WriteStall = orElse(d.WriteStall, 10*time.Second)
 	d.MaxMessage = min(orElse(d.MaxMessage, wire.MaxString), 1<<30)
 	d.Window = min(max(d.Window, wire.MinWindow), 1<<30)
+	wide := d.Pool.Max > 0
 	d.Pool.Max = orElse(d.Pool.Max, max(4, d.Pool.Min))
 	d.Pool.PerConn = orElse(d.Pool.PerConn, 256)
-	d.Pool.MaxInFlight = orElse(d.Pool.MaxInFlight, max(1000, d.MaxInFlight))
+	most := max(1000, d.MaxInFlight)
+	if wide { // who says how many connections there may be wants what they carry
+		most = max(most, min(d.Pool.Max, 1<<10)*min(d.Pool.PerConn, 1<<20))
+	}
+	d.Pool.MaxInFlight = orElse(d.Pool.MaxInFlight, most)
 	d.MaxInFlight = min(orElse(d.MaxInFlight, 512), 1_000_000)
 	d.Pool.MaxIdle = orElse(d.Pool.MaxIdle, 5*time.Minute)
 	d.Retry.Attempts = orElse(d.Retry.Attempts, 3)

@@ -59,6 +59,7 @@ func TestServerIsNotOverrun(t *testing.T) {
 		}{
 			{"default", 1000, rpcclient.Config{}},
 			{"few", 8, rpcclient.Config{Pool: rpcclient.Pool{MaxInFlight: 8}}},
+			{"what many connections carry", 1536, rpcclient.Config{Pool: rpcclient.Pool{Max: 6}}},
 			{"as many as one connection may", 1500, rpcclient.Config{MaxInFlight: 1500, Pool: rpcclient.Pool{PerConn: 1500}}},
 		} {
 			t.Run(protocol.String()+"/"+test.name, func(t *testing.T) {

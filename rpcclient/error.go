@@ -163,11 +163,16 @@ func (e *Error) Error() string {
 }
 
 // Is makes errors.Is(err, ErrConnect) and its like work.
-func (e *Error) Is(target error) bool { return target == e.Kind }
+func (e *Error) Is(target error) bool { return e != nil && target == e.Kind }
 
 // Unwrap returns the cause, for example a context's error or a *net.OpError, or
 // nil.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil { // as a middleware may return it by mistake
+		return nil
+	}
+	return e.cause
+}
 
 // failure is what went wrong before it is known whose call it concerns; an
 // Error is made of it for each call.

@@ -16,8 +16,9 @@ type gate struct {
 	n atomic.Int64 // of calls that are on the server, and somebodyWaits while that is so
 	_ [56]byte
 
-	mu   sync.Mutex // protects the field below
-	line list.List  // of chan struct{}, closed when it is their owner's turn
+	mu        sync.Mutex // protects the fields below
+	line      list.List  // of chan struct{}, closed when it is their owner's turn
+	dismissed bool       // nobody waits any more
 }
 
 const somebodyWaits = 1 << 40
@@ -35,10 +36,18 @@ func (g *gate) enter() bool {
 	}
 }
 
+// full reports whether there is no place now.
+func (g *gate) full() bool { return g.n.Load() >= g.most }
+
 // wait takes a place as soon as there is one, or returns the context's error.
 func (g *gate) wait(ctx context.Context) error {
 	turn := make(chan struct{})
 	g.mu.Lock()
+	if g.dismissed {
+		g.n.Add(1)
+		g.mu.Unlock()
+		return nil
+	}
 	g.n.Or(somebodyWaits) // from here on who leaves looks at the line
 	at := g.line.PushBack(turn)
 	g.admitLocked()
@@ -89,6 +98,7 @@ func (g *gate) nextLocked() {
 func (g *gate) dismiss() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.dismissed = true
 	for g.line.Len() > 0 {
 		g.nextLocked()
 	}

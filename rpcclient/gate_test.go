@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // Many callers, some of whom lose patience: never more than the limit are on the
@@ -106,6 +107,22 @@ func TestGateDismisses(t *testing.T) {
 		}
 		if !g.enter() || g.enter() {
 			t.Error("afterwards there is not one place")
+		}
+	})
+}
+
+// A caller that comes to the line of a server that has just left the list does not
+// wait for that server's last calls.
+func TestGateAfterDismissal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := gate{most: 1}
+		g.enter() // a call that lasts
+		g.dismiss()
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := g.wait(ctx); err != nil || time.Since(start) != 0 {
+			t.Errorf("it waited %v, %v", time.Since(start), err)
 		}
 	})
 }

@@ -96,7 +96,7 @@ func (r *rival) run(outrun context.CancelCauseFunc) {
 	if s != nil && !slices.Contains(h.tried, s.member) && r.ctx.Err() == nil {
 		cn = s.suited(k)
 	}
-	if cn == nil || !c.budget.Withdraw(c.now()) {
+	if cn == nil || s.gate.full() || !c.budget.Withdraw(c.now()) {
 		c.calls.Put(h.reset())
 		return
 	}
@@ -140,7 +140,7 @@ func (r *rival) settle(k *call, err error) error {
 func (s *server) suited(k *call) conn {
 	switch cn := s.ready(); {
 	case cn == nil,
-		(k.codec == wire.CodecRaw || k.laden()) && cn.version() != protocolV2,
+		(k.codec == wire.CodecRaw || k.wantsV2(s)) && cn.version() != protocolV2,
 		strings.HasPrefix(k.typ, "!") && !cn.isOurs():
 		return nil
 	default:

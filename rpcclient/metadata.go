@@ -96,7 +96,7 @@ func (c *cargo) ownIn() *cargo {
 // laden reports whether the call has metadata that version 1 has no room for, and
 // which has not been given up.
 func (k *call) laden() bool {
-	if k.cargo == nil || k.bare {
+	if k.cargo == nil {
 		return false
 	}
 	n := len(k.cargo.out)

@@ -26,7 +26,8 @@ type Pool struct {
 	PerConn int
 
 	// MaxInFlight is how many calls may be unanswered at once on the server, over all
-	// connections; 0 means 1000, or Config.MaxInFlight if that is more. A server of
+	// connections; 0 means 1000, or Config.MaxInFlight if that is more, or Max x PerConn
+	// if Max is set and that is more. A server of
 	// ours refuses what is more than 1016 calls unless it is told otherwise. Callers
 	// above it wait in line, bounded by their contexts. Streams of any kind, which
 	// take no worker, do not count.

@@ -159,6 +159,7 @@ func (c *v1Conn) admitLocked(k *call) {
 func (c *v1Conn) advanceLocked() {
 	n := 0
 	for n < len(c.line) && c.roomLocked() {
+		c.line[n].waited()
 		c.admitLocked(c.line[n])
 		n++
 	}
