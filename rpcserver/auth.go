@@ -134,7 +134,7 @@ func (c *conn) authenticate(ctx context.Context, cr Credentials) (name string, d
 				attrs := []slog.Attr{slog.String("panic", shown(without(cr.Token, fmt.Sprint(p)), mostError)), slog.String("stack", string(stack))}
 				c.log(slog.LevelError, "the authenticator panicked", withLeft(attrs, left)...)
 			}
-			c.s.panicked(authName, p, stack)
+			c.s.panicked(authName, without(cr.Token, fmt.Sprint(p)), stack)
 			name, denied, doubt = "", Errorf(Internal, "the server cannot find out who calls; its log says more"), ""
 		}
 	}()
@@ -209,16 +209,23 @@ func (c *conn) admit(call *Call) *Error {
 		return nil
 	}
 	e, doubt := c.pass.denied, c.pass.doubt
-	if call.stream != nil {
-		for name, value := range wire.Fields(call.stream.Meta()) {
-			if name == wire.FieldAuthorization {
-				call.who, e, doubt = c.authenticate(c.ctx, c.credentials(protocolV2, value))
-				break
-			}
-		}
+	if token, own := authorization(call); own {
+		call.who, e, doubt = c.authenticate(c.ctx, c.credentials(protocolV2, token))
 	}
 	c.logDoubt(doubt)
 	return e
+}
+
+// authorization is what a call shows of its own, if it does.
+func authorization(call *Call) (token string, own bool) {
+	if call.stream != nil {
+		for name, value := range wire.Fields(call.stream.Meta()) {
+			if name == wire.FieldAuthorization {
+				return value, true
+			}
+		}
+	}
+	return "", false
 }
 
 // permit asks the Authorize of the Config whether a call may run. The built-in services are for everybody who may call at all.

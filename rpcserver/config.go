@@ -143,8 +143,11 @@ func (c *Config) maxUnsent() int {
 	return max(c.MaxConnMemory, int(min(maxOutbox+int64(c.Workers+2)*int64(c.MaxMessage), mostBytes)))
 }
 
-// ample is how much may wait for a peer that takes nothing for a second. The rest of its memory is for the calls themselves.
-func (c *Config) ample() int { return c.MaxConnMemory - c.MaxConnMemory/16 }
+// ample is how much may wait for a peer that takes nothing for a second: what makes calls wait and one reply, if nothing else. The rest of its memory is for
+// the calls themselves.
+func (c *Config) ample() int {
+	return max(c.MaxConnMemory-c.MaxConnMemory/16, maxOutbox+c.MaxMessage)
+}
 
 func positive[T int | time.Duration](v, otherwise T) T {
 	if v > 0 {

@@ -42,7 +42,7 @@ func (v *service) flaw() string {
 
 // carried reports whether JSON can carry values of a type, as far as the type itself says: one of its methods, or what it is. nil is not known.
 func carried[own, text any](t reflect.Type) bool {
-	for t != nil {
+	for depth := 0; t != nil && depth < 8; depth++ { // a pointer may point to its own type
 		for _, m := range []reflect.Type{reflect.TypeFor[own](), reflect.TypeFor[text]()} {
 			if t.Implements(m) || reflect.PointerTo(t).Implements(m) {
 				return true
@@ -66,14 +66,13 @@ func (v *service) tryExample() error {
 		return nil
 	}
 	b, err := json.Marshal(v.example)
-	if err != nil || v.takes == nil {
+	if err != nil || v.takes == nil || v.takes == reflect.TypeFor[[]byte]() { // whose callers may send bytes as they are
 		return err
 	}
-	request := reflect.New(v.takes).Interface()
-	if err := decodeInto(b, request, rulesOf(v.takes)); err != nil {
+	if err := decodeInto(b, reflect.New(v.takes).Interface(), rulesOf(v.takes)); err != nil {
 		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	return d.Decode(request)
+	return d.Decode(reflect.New(v.takes).Interface())
 }

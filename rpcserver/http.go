@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -143,10 +144,10 @@ func (s *Server) answerHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.opensHTTP(c, w, r) {
 		return
 	}
-	name, denied := c.asks(r)
-	if e := c.paceHTTP(r, name); e != nil {
+	name, denied, slow := c.enterHTTP(r)
+	if slow != nil {
 		s.refused(tooFast, c.nc.RemoteAddr())
-		s.denyHTTP(w, r, e)
+		s.denyHTTP(w, r, slow)
 		return
 	}
 	if denied != nil {
@@ -194,6 +195,22 @@ func (c *conn) asks(r *http.Request) (name string, denied *Error) {
 	return name, denied
 }
 
+// enterHTTP is what enters is for a call.
+func (c *conn) enterHTTP(r *http.Request) (name string, denied, slow *Error) {
+	p, tries := c.s.pacer, triesOf(addressOf(c.nc.RemoteAddr()))
+	own := p != nil && c.s.config.Auth != nil && r.Header.Get("Authorization") != ""
+	if own {
+		if wait, ok := p.look(tries, time.Now()); !ok {
+			return "", nil, c.tooFastError(wait)
+		}
+	}
+	if name, denied = c.asks(r); denied != nil && own {
+		p.take(tries, time.Now())
+		return "", denied, nil
+	}
+	return name, denied, c.paceHTTP(r, name)
+}
+
 // paceHTTP takes a request out of its caller's bucket, as pace takes a call, and says so if there is none. A name may be the request's own, so the
 // connection has no bucket.
 func (c *conn) paceHTTP(r *http.Request, name string) *Error {
@@ -212,7 +229,7 @@ func (c *conn) paceHTTP(r *http.Request, name string) *Error {
 
 func (s *Server) denyHTTP(w http.ResponseWriter, r *http.Request, e *Error) {
 	if e.RetryAfter > 0 {
-		w.Header().Set("Retry-After", fmt.Sprint(math.Ceil(e.RetryAfter.Seconds())))
+		w.Header().Set("Retry-After", strconv.FormatFloat(math.Ceil(e.RetryAfter.Seconds()), 'f', 0, 64))
 	}
 	status := http.StatusUnauthorized
 	switch e.Code {

@@ -253,9 +253,11 @@ func (c *conn) answerLocked(call *Call, e *Error) {
 		}
 		c.out = wire.End(append(c.out, call.reply...), at)
 	case call.marked:
-		c.roomForLocked(call, maxErrorText+maxErrorDetails)
+		var b [256]byte
+		text := wire.AppendError(b[:0], e) // first: room for the longest would be a buffer for each
+		c.roomForLocked(call, len(text))
 		c.out, at = wire.Begin(c.out, call.id, []byte(wire.ErrorType))
-		c.out = wire.End(wire.AppendError(c.out, e), at)
+		c.out = wire.End(append(c.out, text...), at)
 	default:
 		if len(c.last) < maxOutbox { // the calls behind that fail by the close, without a reason of their own
 			c.last, at = wire.Begin(c.last, append(call.id, wire.ErrorSuffix...), []byte(wire.ErrorTypeV1(e)))

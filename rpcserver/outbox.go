@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rpckids/rpckids/internal/socket"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -44,7 +45,7 @@ func (c *conn) roomForLocked(call *Call, n int) {
 	if len(c.out) > 0 {
 		m := c.surplusLocked()
 		m.full = append(m.full, c.out)
-		m.bytes += len(c.out)
+		m.bytes += cap(c.out)
 	}
 	c.out = make([]byte, 0, max(n, growOut))
 }
@@ -68,7 +69,7 @@ func (c *conn) unsentLocked() int {
 // workers can.
 type surplus struct {
 	full  [][]byte    // to be written before out, which is not empty then
-	bytes int         // in full
+	bytes int         // of memory, in full
 	timer *time.Timer // runs judge while more than ample waits; nil otherwise. Stopped when the connection is cut, after which it does nothing
 	taken uint64      // when it was looked at last
 	quiet time.Duration
@@ -87,16 +88,19 @@ func (c *conn) grownLocked() {
 		return
 	}
 	if m := c.surplusLocked(); m.timer == nil {
-		m.timer, m.taken, m.quiet = time.AfterFunc(glance, c.judge), c.taken.Load(), 0
+		m.timer, m.taken, m.quiet = time.AfterFunc(glance, c.judge), c.tookLately(), 0
 	}
 }
+
+// tookLately goes up whenever the peer takes something.
+func (c *conn) tookLately() uint64 { return c.taken.Load() + socket.Taken(c.nc) }
 
 // judge looks each glance whether the peer takes something, until no more waits than may.
 func (c *conn) judge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m := c.surplus
-	switch taken := c.taken.Load(); {
+	switch taken := c.tookLately(); {
 	case c.dead:
 		return
 	case c.unsentLocked() <= c.s.config.ample():
@@ -216,7 +220,7 @@ func (c *conn) swapLocked() []byte {
 		b := m.full[0]
 		m.full[0] = nil
 		m.full = m.full[1:]
-		m.bytes -= len(b)
+		m.bytes -= cap(b)
 		c.writing = len(b)
 		return b
 	}

@@ -322,7 +322,7 @@ type load struct{ queued, running, streams, inFlight, limit int }
 func (p *pool) load() load {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := load{queued: p.waiting.n, running: p.busy + p.readers, streams: p.guests, limit: p.most}
+	l := load{queued: p.waiting.n, running: p.busy - int(p.gone.Load()) + p.readers, streams: p.guests, limit: p.most}
 	l.inFlight = l.queued + l.running + l.streams
 	if p.adaptive != nil {
 		l.limit = min(l.limit, p.adaptive.now())
@@ -362,5 +362,5 @@ func (p *pool) retryAfter(now time.Time) time.Duration {
 	if r.each == 0 {
 		return retryAfter
 	}
-	return min(max(time.Duration(p.waiting.n+p.busy+p.readers)*r.each, leastRetry), mostRetry)
+	return min(max(time.Duration(p.ownLocked()+p.readers)*r.each, leastRetry), mostRetry)
 }

@@ -90,11 +90,34 @@ func (p *pacer) take(who string, now time.Time) (wait time.Duration, ok bool) {
 	return b.take(now)
 }
 
+// triesOf names the bucket of the tokens that a client tries.
+func triesOf(who string) string { return "\x00" + who }
+
+// look says whether a client has a call in its bucket, and when it will if not, and takes none.
+func (p *pacer) look(who string, now time.Time) (wait time.Duration, ok bool) {
+	b := p.join(who, now)
+	defer p.part(b)
+	return b.look(now)
+}
+
 // take takes a call out of the bucket. If there is none it says when there will be.
 func (b *bucket) take(now time.Time) (wait time.Duration, ok bool) {
 	if b.AllowN(now, 1) {
 		return 0, true
 	}
+	return b.due(now), false
+}
+
+// look says whether there is a call in the bucket, and when there will be if not, and takes none.
+func (b *bucket) look(now time.Time) (wait time.Duration, ok bool) {
+	if b.TokensAt(now) >= 1 {
+		return 0, true
+	}
+	return b.due(now), false
+}
+
+// due is when there will be a call in the bucket.
+func (b *bucket) due(now time.Time) time.Duration {
 	seconds := min((1-b.TokensAt(now))/float64(b.Limit()), mostTime.Seconds())
-	return max(time.Duration(seconds*float64(time.Second)), time.Millisecond), false
+	return max(time.Duration(seconds*float64(time.Second)), time.Millisecond)
 }

@@ -99,7 +99,9 @@ func readPool(files []string) (*x509.CertPool, slog.Attr, error) {
 // Follow returns a copy of c whose handshakes take client certificates of the authorities that stand in the file then; a session of an authority that has
 // gone from it is not resumed. Where c does not say in ClientAuth who has to show one, everybody has to. It takes the field GetConfigForClient for that.
 func (f *CAFile) Follow(c *tls.Config) *tls.Config {
-	c = safeTLS(c)
+	if c = safeTLS(c); c == nil {
+		c = safeTLS(new(tls.Config))
+	}
 	if c.ClientAuth == tls.NoClientCert {
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}

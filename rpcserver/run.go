@@ -200,6 +200,26 @@ func (c *conn) pace(v *service, who string) (wait time.Duration, ok bool) {
 	return c.bucket.take(now)
 }
 
+// enters asks who makes a call and takes it out of that one's bucket. Tokens that calls bring and that are not taken have a bucket of their own, and while that is
+// empty nobody is asked for one: guessing is bounded like calling, and does not cost those who share the connection their calls.
+func (c *conn) enters(call *Call) (denied *Error, wait time.Duration, ok bool) {
+	p, tries := c.s.pacer, false
+	if p != nil && c.s.config.Auth != nil {
+		_, tries = authorization(call)
+	}
+	if tries {
+		if wait, ok = p.look(triesOf(c.identity()), time.Now()); !ok {
+			return nil, wait, false
+		}
+	}
+	if denied = c.admit(call); denied != nil && tries {
+		p.take(triesOf(c.identity()), time.Now())
+		return denied, 0, true
+	}
+	wait, ok = c.pace(call.service, call.who)
+	return denied, wait, ok
+}
+
 // tooFastError is what a caller is told whose bucket is empty.
 func (c *conn) tooFastError(wait time.Duration) *Error {
 	calls := "calls"

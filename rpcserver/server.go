@@ -269,11 +269,29 @@ func (s *Server) Close() error {
 // cut ends everything at once and returns how many calls were in flight, the first time.
 func (s *Server) cut(cause error) (calls int) {
 	s.cutting.Do(func() {
-		calls = s.pool.inFlight()
+		calls = s.pool.inFlight() + s.parked()
 		s.count.cut.Add(uint64(calls))
 	})
 	s.stop(func(c *conn) { c.cut(Cut, cause) })
 	s.cancel(cause)
+	return calls
+}
+
+// parked is how many calls wait for their peers to read.
+func (s *Server) parked() (calls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.mu.Lock()
+		calls += c.parked.n
+		v := c.v2
+		c.mu.Unlock()
+		if v != nil {
+			v.mu.Lock()
+			calls += v.parked.n
+			v.mu.Unlock()
+		}
+	}
 	return calls
 }
 

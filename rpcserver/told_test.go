@@ -144,7 +144,7 @@ func TestPanicsAreTold(t *testing.T) {
 // A call that brings a token of its own is out of the bucket of whom that shows, and if it shows nobody, out of that of whose connection it is.
 func TestRateOfTheCallsToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		known, err := rpcserver.StaticTokens(map[string]string{"token-a": "ann", "token-b": "bob", "token-g": "gate"})
+		known, err := rpcserver.StaticTokens(map[string]string{"token-a": "ann", "token-b": "bob", "token-c": "cid", "token-g": "gate"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,11 +155,12 @@ func TestRateOfTheCallsToken(t *testing.T) {
 		settings.Authorization = "Bearer token-g"
 		p := h.visit2(&settings)
 		const tooFast = "ERROR %d REFUSED resource_exhausted: more than 0.01 calls a second again in 1m40s"
+		const unknown = "ERROR %d unauthenticated: the token is not known here: was it mistyped, or has it been replaced?"
 		for _, test := range []struct{ token, want string }{
 			{"token-a", `DATA %d END "ann"`}, {"token-a", `DATA %d END "ann"`}, {"token-a", tooFast},
 			{"token-b", `DATA %d END "bob"`}, {"", `DATA %d END "gate"`},
-			{"wrong", "ERROR %d unauthenticated: the token is not known here: was it mistyped, or has it been replaced?"}, {"", tooFast}, {"wrong", tooFast},
-			{"token-g", tooFast}, {"token-b", `DATA %d END "bob"`}, {"token-b", tooFast},
+			{"wrong", unknown}, {"", `DATA %d END "gate"`}, {"", tooFast}, {"token-g", tooFast}, {"token-b", `DATA %d END "bob"`}, {"token-b", tooFast},
+			{"wrong", unknown}, {"wrong", tooFast}, {"token-c", tooFast}, // after so many guesses a right one is none either
 		} {
 			var fields []string
 			if test.token != "" {
@@ -167,7 +168,7 @@ func TestRateOfTheCallsToken(t *testing.T) {
 			}
 			p.want(fmt.Sprintf(test.want, p.call("who", "1", fields...)))
 		}
-		c.want(t, h.s, map[string]uint64{rpcserver.RefusedRate: 5, rpcserver.RefusedUnknown: 1})
+		c.want(t, h.s, map[string]uint64{rpcserver.RefusedRate: 6, rpcserver.RefusedUnknown: 2})
 	})
 }
 

@@ -105,7 +105,45 @@ func TestFigures09PeerThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// TestFigures09SlowReader has 20 MiB of replies waiting and takes 64 KiB of them a second: it is not cut, however long that takes.
+// TestErrorsThatWait has errors for many calls wait for a peer: they take about as much memory as they are long.
+func TestErrorsThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := inMemory(t, nil, 0)
+		big := wire.AppendMessage(nil, ours, "no", strings.Repeat(" ", 1<<20-1000)) // so that all that follows is read at once
+		before := heap()
+		p := h.visit()
+		p.write(big[:len(big)-1])
+		frames := big[len(big)-1:]
+		for range 20_000 {
+			frames = wire.AppendMessage(frames, ours, strings.Repeat("n", 60), "")
+		}
+		go p.nc.Write(frames) // ends when the peer is cut
+		time.Sleep(100 * time.Millisecond)
+		verdict(t, "errors of 20 000 calls that wait, heap", heap()-before, 16<<20)
+	})
+}
+
+// TestLargeReplyWaits has a reply of nearly all that may be held wait for a peer that takes nothing for some seconds: that is no reason to cut it.
+func TestLargeReplyWaits(t *testing.T) {
+	for _, v2 := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			e := make(ends, 9)
+			h := inMemory(t, &rpcserver.Config{MaxMessage: 20 << 20, Observer: e.observer()}, 0)
+			rpcserver.Handle(h.s, "big", func(context.Context, int) (string, error) { return strings.Repeat("x", 19<<20), nil })
+			if v2 {
+				h.visit2(nil).call("big", "1")
+			} else {
+				h.visit().send(ours, "big", "1")
+			}
+			time.Sleep(5 * time.Second)
+			if len(e) > 0 {
+				t.Errorf("cut after 5 s: %s", <-e)
+			}
+		})
+	}
+}
+
+// TestFigures09SlowReader has 20 MiB of replies waiting and takes 8 KiB of them a second, which is less than a record of TLS: it is not cut, however long that takes.
 func TestFigures09SlowReader(t *testing.T) {
 	const calls, size = 20, 1<<20 - 2
 	for _, test := range []struct {
@@ -131,7 +169,7 @@ func TestFigures09SlowReader(t *testing.T) {
 				if test.tls {
 					h.secure(ca)
 				}
-				const perSecond = 64 << 10
+				const perSecond = 8 << 10
 				replies := 0
 				if test.v2 {
 					p := h.visit2(nil)
@@ -190,9 +228,38 @@ type sip struct {
 }
 
 func (c *sip) Read(p []byte) (n int, err error) {
-	n, err = c.Conn.Read(p[:min(len(p), 16<<10)])
+	n, err = c.Conn.Read(p[:min(len(p), 2<<10)])
 	if c.perSecond > 0 {
 		time.Sleep(time.Duration(n) * time.Second / time.Duration(c.perSecond))
 	}
 	return n, err
+}
+
+// Calls that are parked, because their peer does not read, are among those that are cut.
+func TestCutCountsParkedCalls(t *testing.T) {
+	for _, v2 := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h := inMemory(t, nil, 0)
+			rpcserver.Handle(h.s, "big", func(context.Context, int) (string, error) { return strings.Repeat("x", 1<<20-2), nil })
+			const calls = 100
+			var frames []byte
+			if v2 {
+				p := h.visit2(nil)
+				for range calls {
+					frames = p.opening(frames, wire.FlagEnd, wire.OpenHead{}, "big", "1")
+				}
+				p.write(frames)
+			} else {
+				for range calls {
+					frames = wire.AppendMessage(frames, ours, "big", "1")
+				}
+				h.visit().write(frames)
+			}
+			synctest.Wait()
+			h.s.Close()
+			if st := h.s.Stats(); st.Cut < calls/2 || st.Cut > calls {
+				t.Errorf("%d of %d calls were cut, want most", st.Cut, calls)
+			}
+		})
+	}
 }

@@ -119,8 +119,8 @@ func (v *v2) opened(s *mux.Stream) {
 	call := v.newCall(s)
 	c := v.conn
 	c.s.count.calls.Add(1)
-	denied := c.admit(call)
-	if wait, ok := c.pace(call.service, call.who); !ok {
+	denied, wait, ok := c.enters(call)
+	if !ok {
 		call.size = len(s.Meta())
 		c.turnDown(call, tooFast, c.tooFastError(wait))
 		return

@@ -97,8 +97,11 @@ func (c *Config) withDefaults() Config {
 // mostNeeded is what a message may need that comes: with its metadata, and with the algorithm's byte.
 func (c *Config) mostNeeded() int { return c.Settings.MaxMessage + c.Settings.MaxMetadata + 1 }
 
-// ample is how much may wait for a peer that takes nothing for a second. The rest of its memory is for the streams themselves.
-func (c *Config) ample() int { return c.MaxConnMemory - c.MaxConnMemory/16 }
+// ample is how much may wait for a peer that takes nothing for a second: what makes streams wait and one message, if nothing else. The rest of its memory is
+// for the streams themselves.
+func (c *Config) ample() int {
+	return max(c.MaxConnMemory-c.MaxConnMemory/16, c.MaxOutbox+c.Settings.MaxMessage)
+}
 
 func positive[T int | time.Duration](v, otherwise T) T {
 	if v > 0 {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rpckids/rpckids/internal/socket"
 	"github.com/rpckids/rpckids/internal/wire"
 )
 
@@ -77,7 +78,7 @@ func (c *Conn) grownLocked() {
 	n := c.unsentLocked()
 	c.crowded = c.crowded || n > c.cfg.MaxOutbox
 	if n > c.cfg.ample() && c.surplus == nil && !c.mute {
-		c.surplus = &surplus{timer: time.AfterFunc(glance, c.judge), taken: c.taken}
+		c.surplus = &surplus{timer: time.AfterFunc(glance, c.judge), taken: c.tookLately()}
 	}
 }
 
@@ -91,16 +92,19 @@ type surplus struct {
 // enough is how long a peer may take nothing then: a second, and what passes until a write that waits tells how much was taken.
 const enough = time.Second + glance
 
+// tookLately goes up whenever the peer takes something.
+func (c *Conn) tookLately() uint64 { return c.taken + socket.Taken(c.nc) }
+
 // judge looks each glance whether the peer takes something, until no more waits than may.
 func (c *Conn) judge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
+	switch taken := c.tookLately(); {
 	case c.mute || c.unsentLocked() <= c.cfg.ample():
 		c.surplus = nil
 		return
-	case c.taken > c.surplus.taken:
-		c.surplus.taken, c.surplus.quiet = c.taken, 0
+	case taken > c.surplus.taken:
+		c.surplus.taken, c.surplus.quiet = taken, 0
 	default:
 		c.surplus.quiet += glance
 	}

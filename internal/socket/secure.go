@@ -15,6 +15,16 @@ import (
 type Patient struct {
 	net.Conn
 	Stall time.Duration
+
+	taken atomic.Uint64
+}
+
+// Taken returns how many bytes the socket below a Secure has taken, which a write to it that waits cannot tell; 0 for every other socket.
+func Taken(nc net.Conn) uint64 {
+	if s, ok := nc.(*Secure); ok {
+		return s.below.taken.Load()
+	}
+	return 0
 }
 
 // glance is how long a write waits at most before it is made again: a system may tell only late that there is room.
@@ -26,6 +36,7 @@ func (c *Patient) Write(p []byte) (n int, err error) {
 		c.Conn.SetWriteDeadline(time.Now().Add(min(left, glance)))
 		k, err := c.Conn.Write(p[n:])
 		if n += k; k > 0 {
+			c.taken.Add(uint64(k))
 			left = c.Stall
 		} else {
 			left -= glance
@@ -60,13 +71,13 @@ type Secure struct {
 
 // ServeTLS makes the server's end of TLS; came is what has been read of the socket already. The handshake is its caller's, or the first read's.
 func ServeTLS(nc net.Conn, came []byte, cfg *tls.Config, stall time.Duration) *Secure {
-	b := &below{Patient: Patient{nc, stall}, came: came}
+	b := &below{Patient: Patient{Conn: nc, Stall: stall}, came: came}
 	return &Secure{tls.Server(b, cfg), b}
 }
 
 // DialTLS makes the client's end of TLS.
 func DialTLS(nc net.Conn, cfg *tls.Config, stall time.Duration) *Secure {
-	b := &below{Patient: Patient{nc, stall}, keep: keepFirst}
+	b := &below{Patient: Patient{Conn: nc, Stall: stall}, keep: keepFirst}
 	return &Secure{tls.Client(b, cfg), b}
 }
 
