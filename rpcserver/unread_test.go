@@ -20,8 +20,8 @@ import (
 func TestFigures09PeerThatDoesNotRead(t *testing.T) {
 	const most = 16 << 20
 	// None of the workers is told to wait before it has answered, which would slow down who reads. So for that second it is what all of them
-	// can answer, the outbox of 1 MiB at which calls wait for their workers, and 1 MiB that is not the connection's, or what 400 streams take.
-	second := func(workers int) int { return (workers + 1 + 1) << 20 }
+	// can answer, the outbox of 1 MiB at which calls wait for their workers, and 3 MiB of what are no replies: requests, 400 streams, and the peer's own end.
+	second := func(workers int) int { return (workers + 1 + 3) << 20 }
 	for _, test := range []struct {
 		name, id, service string
 		cfg               rpcserver.Config

@@ -184,7 +184,7 @@ func TestServerPage(t *testing.T) {
 	elsewhere := map[string]string{
 		"go run ./examples/observed":                                                    "examples/observed_test.go",
 		"go test ./rpcserver -run Figures -v":                                           "they run with all tests",
-		"go test ./rpcserver -run Figures -long -v":                                     "the same tests in their long form",
+		"go test -p 1 ./rpcserver ./rpcclient -run Figures -long -v":                    "the same tests in their long form",
 		"etcd --data-dir /tmp/etcd":                                                     "rpcserver/etcd and rpcclient/etcd test against an etcd in the process",
 		"rpckids-server --addr localhost:8881 --etcd http://127.0.0.1:2379 --name demo": "TestEtcdFlags, and rpcserver/etcd",
 		"rpckids-server --addr localhost:8882 --etcd http://127.0.0.1:2379 --name demo": "the same",
