@@ -121,17 +121,23 @@ func TestNamesOfTheServerPage(t *testing.T) {
 		Replace(text(t, "rpcserver/prom/doc.go")), `(rpckids_server_[a-z_]+)`)
 	same(t, "metrics", named(strings.ReplaceAll(page, "seconds_bucket", "seconds"), `(rpckids_server_[a-z_]+)`), metrics)
 
-	tests, err := filepath.Glob(filepath.Join("..", "..", "rpcserver", "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
+	ofServer, ofClient, found := strings.Cut(section(t, page, "## The figures"), "A client withstands")
+	if !found {
+		t.Error("the figures of the client are not found")
 	}
-	source := ""
-	for _, file := range tests {
-		source += text(t, "rpcserver/"+filepath.Base(file))
-	}
-	for _, name := range named(page, "`(Figures[0-9]\\w+)`") {
-		if !strings.Contains(source, "\nfunc Test"+name+"(") {
-			t.Errorf("there is no test %s", name)
+	for pkg, figures := range map[string]string{"rpcserver": ofServer, "rpcclient": ofClient} {
+		tests, err := filepath.Glob(filepath.Join("..", "..", pkg, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := ""
+		for _, file := range tests {
+			source += text(t, pkg+"/"+filepath.Base(file))
+		}
+		for _, name := range named(figures, "`(Figures[0-9]\\w+)`") {
+			if !strings.Contains(source, "\nfunc Test"+name+"(") {
+				t.Errorf("there is no test %s of %s", name, pkg)
+			}
 		}
 	}
 
